@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Our statements into a policy, and out of it again, with every foreign statement kept as it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.sealed.s3.plugins.module_utils.policy.document import (
+    Document,
+    Label,
+    label,
+    normal_statement,
+)
+from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import is_ours
+
+
+@dataclass(frozen=True)
+class Merge:
+    """What a merge makes of a policy.
+
+    Statements are named by their Sid, or by their index in the policy as it was before.
+
+    :ivar document: the policy to write; None when nothing is left and the policy is to be deleted.
+    :ivar added: ours that were not there.
+    :ivar updated: ours that were there in another form, or more than once.
+    :ivar removed: ours that are not wanted (any more), and foreign ones that were to be taken out.
+    :ivar kept: everything that stays as it is, foreign and ours.
+    """
+
+    document: Document | None
+    added: tuple[Label, ...] = ()
+    updated: tuple[Label, ...] = ()
+    removed: tuple[Label, ...] = ()
+    kept: tuple[Label, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether the policy has to be written."""
+        return bool(self.added or self.updated or self.removed)
+
+    def summary(self) -> dict[str, list[Label]]:
+        """The labels as lists, for a module's result."""
+        return {name: list(getattr(self, name)) for name in ("added", "updated", "removed", "kept")}
+
+
+def merge(
+    document: Document | None, statements: Sequence[Mapping[str, Any]], *, take_out: Collection[int] = ()
+) -> Merge:
+    """Bring ``statements`` into the policy: the foreign ones first, in their order, then ours in the order given.
+
+    A policy that already has them, in any form that means the same, comes back as it is. Ours are recognised by their
+    Sid alone: a foreign statement of the same content is neither adopted nor removed.
+
+    :param document: the policy as read; None for none.
+    :param statements: ours, each with a distinct Sid of ours.
+    :param take_out: indices of foreign statements to remove.
+    :raises ValueError: when a statement is not ours, a Sid stands twice, or an index names no foreign statement.
+    """
+    wanted = {str(statement.get("Sid")): statement for statement in statements}
+    if len(wanted) != len(statements) or not all(is_ours(statement) for statement in statements):
+        raise ValueError("the statements to merge must have distinct Sids of ours")
+    before = document.statements if document else ()
+    foreign = [index for index, statement in enumerate(before) if not is_ours(statement)]
+    if not set(take_out) <= set(foreign):
+        raise ValueError("only foreign statements can be taken out")
+
+    present: dict[str, list[Mapping[str, Any]]] = {}
+    for statement in before:
+        if is_ours(statement):
+            present.setdefault(statement["Sid"], []).append(statement)
+    added = [sid for sid in wanted if sid not in present]
+    same = [sid for sid in wanted if sid in present and _are(present[sid], wanted[sid])]
+    updated = [sid for sid in wanted if sid in present and sid not in same]
+    removed = [_label(before, index) for index in sorted(take_out)] + [sid for sid in present if sid not in wanted]
+    stays = [index for index in foreign if index not in take_out]
+
+    outcome = Merge(
+        document=document,
+        added=tuple(added),
+        updated=tuple(updated),
+        removed=tuple(removed),
+        kept=(*(_label(before, index) for index in stays), *same),
+    )
+    if not outcome.changed:
+        return outcome
+    return _with_statements(outcome, [*(before[index] for index in stays), *statements])
+
+
+def remove(document: Document | None) -> Merge:
+    """Take ours out of the policy, and nothing else.
+
+    One statement that is left is written as one object: whether it was an object or a list of one before ours came in
+    cannot be known, since S3 keeps no such difference, and both mean the same.
+    """
+    outcome = merge(document, ())
+    if outcome.changed and outcome.document and len(outcome.document.statements) == 1:
+        rest = outcome.document
+        return _with_statements(outcome, rest.statements, single=True)
+    return outcome
+
+
+def lost_statements(before: Document | None, after: Document | None) -> list[Label]:
+    """The foreign statements of ``before`` that ``after`` does not have, compared in normal form."""
+    there = [normal_statement(statement) for statement in _foreign(after)]
+    lost: list[Label] = []
+    for index, statement in enumerate(before.statements if before else ()):
+        if is_ours(statement):
+            continue
+        normal = normal_statement(statement)
+        if normal in there:
+            there.remove(normal)
+        else:
+            lost.append(label(statement, index))
+    return lost
+
+
+def _foreign(document: Document | None) -> Iterable[Mapping[str, Any]]:
+    return (statement for statement in (document.statements if document else ()) if not is_ours(statement))
+
+
+def _are(present: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]) -> bool:
+    return len(present) == 1 and normal_statement(present[0]) == normal_statement(wanted)
+
+
+def _label(statements: Sequence[Mapping[str, Any]], index: int) -> Label:
+    return label(statements[index], index)
+
+
+def _with_statements(outcome: Merge, statements: Sequence[Mapping[str, Any]], *, single: bool = False) -> Merge:
+    document = None
+    if statements:
+        document = (outcome.document or Document(statements=())).with_statements(statements, single=single)
+    return replace(outcome, document=document)
