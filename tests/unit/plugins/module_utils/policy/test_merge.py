@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.sealed.s3.plugins.module_utils.policy import document, guard, merge
+from ansible_collections.sealed.s3.tests.unit.policy_strategies import (
+    BUCKET,
+    KEY,
+    as_s3_returns_it,
+    guard_specs,
+    policies,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+OURS = guard.statements(guard.GuardSpec(BUCKET, KEY))
+SIDS = tuple(one["Sid"] for one in OURS)
+
+
+def foreign(sid: str | None = None, **elements: Any) -> dict[str, Any]:
+    named = {"Sid": sid} if sid else {}
+    return {**named, "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*", **elements}
+
+
+def parsed(*statements: dict[str, Any], **elements: Any) -> document.Document:
+    return document.parse({"Version": "2012-10-17", "Statement": list(statements), **elements})
+
+
+def test_a_bucket_without_a_policy_gets_one() -> None:
+    outcome = merge.merge(None, OURS)
+    assert outcome.document is not None
+    assert outcome.document.to_dict() == {"Version": "2012-10-17", "Statement": OURS}
+    assert outcome.summary() == {"added": list(SIDS), "updated": [], "removed": [], "kept": []}
+
+
+def test_ours_come_after_the_foreign_ones_in_their_order() -> None:
+    before = parsed(OURS[2], foreign("a"), OURS[0], foreign(), foreign("a"), Id="mine")
+    outcome = merge.merge(before, OURS)
+    assert outcome.document is not None
+    assert list(outcome.document.statements) == [foreign("a"), foreign(), foreign("a"), *OURS]
+    assert outcome.document.id == "mine"
+    assert outcome.added == tuple(sid for sid in SIDS if sid not in (SIDS[0], SIDS[2]))
+    assert outcome.kept == ("a", 3, "a", SIDS[0], SIDS[2])
+
+
+def test_ours_in_another_order_are_left_as_they_are() -> None:
+    before = parsed(*reversed(OURS), foreign())
+    outcome = merge.merge(before, OURS)
+    assert not outcome.changed
+    assert outcome.document is before
+
+
+def test_ours_in_another_form_are_updated_once() -> None:
+    older = {**OURS[0], "Action": "s3:*"}
+    outcome = merge.merge(parsed(older, OURS[1], OURS[1]), OURS[:2])
+    assert outcome.document is not None
+    assert outcome.updated == SIDS[:2]
+    assert list(outcome.document.statements) == OURS[:2]
+
+
+def test_leftovers_of_ours_are_removed() -> None:
+    outcome = merge.merge(parsed({**OURS[0], "Sid": "SealedS3ProbeModel"}, foreign("x")), OURS[:1])
+    assert outcome.removed == ("SealedS3ProbeModel",)
+    assert outcome.kept == ("x",)
+
+
+def test_nothing_that_is_not_ours_is_adopted() -> None:
+    twin = {**OURS[0], "Sid": "Handwritten"}
+    outcome = merge.merge(parsed(twin), OURS[:1])
+    assert outcome.document is not None
+    assert list(outcome.document.statements) == [twin, OURS[0]]
+
+
+def test_foreign_statements_are_taken_out_by_index() -> None:
+    before = parsed(foreign("a"), foreign(), foreign("c"))
+    outcome = merge.merge(before, OURS[:1], take_out={1, 2})
+    assert outcome.document is not None
+    assert list(outcome.document.statements) == [foreign("a"), OURS[0]]
+    assert outcome.removed == (1, "c")
+
+
+def test_what_cannot_be_meant_is_refused() -> None:
+    with pytest.raises(ValueError, match="distinct Sids of ours"):
+        merge.merge(None, [foreign("x")])
+    with pytest.raises(ValueError, match="distinct Sids of ours"):
+        merge.merge(None, [OURS[0], OURS[0]])
+    with pytest.raises(ValueError, match="only foreign statements"):
+        merge.merge(parsed(OURS[0]), OURS, take_out=[0])
+    with pytest.raises(ValueError, match="only foreign statements"):
+        merge.merge(None, OURS, take_out=[0])
+
+
+def test_removal_leaves_nothing_where_only_ours_were() -> None:
+    outcome = merge.remove(parsed(*OURS))
+    assert outcome.changed
+    assert outcome.document is None
+    assert outcome.removed == SIDS
+
+
+def test_removal_without_ours_changes_nothing() -> None:
+    assert not merge.remove(None).changed
+    before = parsed(foreign("a"))
+    assert merge.remove(before) == merge.Merge(document=before, kept=("a",))
+
+
+def test_one_statement_as_an_object_is_handed_back_as_one() -> None:
+    before = {"Version": "2008-10-17", "Id": "x", "Statement": foreign("a")}
+    merged = merge.merge(document.parse(before), OURS).document
+    assert merged is not None
+    back = merge.remove(merged).document
+    assert back is not None
+    assert back.to_dict() == before
+
+
+@given(policies(), guard_specs, st.integers())
+def test_a_second_merge_changes_nothing(policy: dict[str, Any], spec: guard.GuardSpec, seed: int) -> None:
+    ours = guard.statements(spec)
+    first = merge.merge(document.parse(policy), ours)
+    assert first.changed and first.document is not None
+    second = merge.merge(first.document, ours)
+    assert not second.changed
+    assert second.document == first.document
+    returned = document.parse(as_s3_returns_it(first.document.to_dict(), seed))
+    assert not merge.merge(returned, ours).changed
+
+
+@given(policies(), guard_specs, st.integers())
+def test_removal_gives_back_what_was_there(policy: dict[str, Any], spec: guard.GuardSpec, seed: int) -> None:
+    before = document.parse(policy)
+    merged = merge.merge(before, guard.statements(spec)).document
+    assert merged is not None
+    back = merge.remove(merged).document
+    assert document.equal(back, before)
+    if isinstance(policy["Statement"], dict):
+        assert back is not None and back.to_dict() == policy
+    returned = document.parse(as_s3_returns_it(merged.to_dict(), seed))
+    assert document.equal(merge.remove(returned).document, before)
+
+
+@given(policies(), guard_specs, guard_specs)
+def test_foreign_statements_survive_deep_equal(
+    policy: dict[str, Any], spec: guard.GuardSpec, later: guard.GuardSpec
+) -> None:
+    source = copy.deepcopy(policy)
+    before = document.parse(policy)
+    first = merge.merge(before, guard.statements(spec)).document
+    second = merge.merge(first, guard.statements(later)).document
+    for after in (first, second):
+        assert after is not None
+        assert tuple(one for one in after.statements if not guard.is_ours(one)) == before.statements
+        assert (after.version, after.id) == (before.version, before.id)
+        assert merge.lost_statements(before, after) == []
+    assert second is not None
+    assert {one["Sid"] for one in second.statements if guard.is_ours(one)} == {
+        one["Sid"] for one in guard.statements(later)
+    }
+    assert policy == source
+
+
+def test_lost_statements_are_named() -> None:
+    before = parsed(foreign("a"), foreign(), foreign("a"), OURS[0])
+    assert merge.lost_statements(before, parsed(foreign("a"), OURS[1])) == [1, "a"]
+    assert merge.lost_statements(before, None) == ["a", 1, "a"]
+    assert merge.lost_statements(None, before) == []
