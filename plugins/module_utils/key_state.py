@@ -171,6 +171,18 @@ def _text(moment: Any) -> str | None:
     return str(isoformat()) if isoformat is not None else str(moment)
 
 
+@dataclass(frozen=True)
+class Rotation:
+    """Automatic rotation of a key. period_in_days: None where it is off, or where it is not told."""
+
+    enabled: bool
+    period_in_days: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rotation for a module's result."""
+        return {"enabled": self.enabled, "period_in_days": self.period_in_days}
+
+
 # What each state that is not Enabled means for the owner (KMS Developer Guide, "Key states of AWS KMS keys").
 _STATES = {
     "Disabled": "is disabled. Enable it yourself if that is right; nothing here enables a key.",

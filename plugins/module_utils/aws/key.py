@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.sealed.s3.plugins.module_utils import key_state
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, NotFound, Refused
-from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState
+from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState, Rotation
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
 
 if TYPE_CHECKING:
@@ -25,17 +24,6 @@ if TYPE_CHECKING:
 PRINCIPAL_WAITS = (1.0, 2.0, 4.0, 8.0, 8.0)
 
 PLACEHOLDER_ID = key_state.PLACEHOLDER_ID
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """Automatic rotation of a key. period_in_days: None where KMS does not say it (rotation off)."""
-
-    enabled: bool
-    period_in_days: int | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"enabled": self.enabled, "period_in_days": self.period_in_days}
 
 
 class Key:
