@@ -25,6 +25,18 @@ MAX_TAGS = 50
 """Tags of one key (KMS Developer Guide, "Quotas")."""
 
 
+ARGUMENTS: dict[str, Any] = {
+    "description": {"type": "str"},
+    "admins": {"type": "list", "elements": "str"},
+    "users": {"type": "list", "elements": "str"},
+    "users_through_s3_only": {"type": "bool", "default": False},
+    "rotation": {"type": "bool", "default": True},
+    "rotation_period_in_days": {"type": "int"},
+    "tags": {"type": "dict"},
+}
+"""The options of kms_key_settings and the suboptions of key_settings, documented in doc_fragments/key_settings.py."""
+
+
 class SettingsError(PolicyError):
     """Settings were asked for that KMS does not take. The text names the option."""
 

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what a key is like, and bring it to what was asked: each write is read back where someone else may write too."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
+from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
+from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeyFacts, KeyPlan, KeySettings
+from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
+from ansible_collections.sealed.s3.plugins.module_utils.policy import key_policy
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
+from ansible_collections.sealed.s3.plugins.module_utils.policy.merge import lost_statements
+
+# How often the policy is merged again when someone else writes at the same time.
+POLICY_TRIES = 3
+# Waits between reads, in seconds, while KMS still hands out the policy from before the write. KMS Developer Guide,
+# "AWS KMS eventual consistency": mostly under a second, at times some minutes.
+READ_BACK_WAITS = (0.5, 1.0, 2.0, 4.0)
+
+
+def read(key: Key, settings: KeySettings) -> KeyFacts:
+    """What ``settings`` asks about, and no more. The policy last, so that little time passes until it is written."""
+    rotation = None if settings.rotation is None else key.rotation()
+    tags = None if settings.tags is None else key.tags()
+    policy = key.policy() if settings.touches_policy else None
+    return KeyFacts(description=key.description.description, rotation=rotation, tags=tags, policy=policy)
+
+
+def expected(facts: KeyFacts, planned: KeyPlan) -> KeyFacts:
+    """What the key is like once ``planned`` is done."""
+    return KeyFacts(
+        description=facts.description if planned.description is None else planned.description,
+        policy=planned.merge.document if planned.merge is not None else facts.policy,
+        rotation=planned.rotation or facts.rotation,
+        tags={**facts.tags, **planned.tags} if facts.tags is not None else None,
+    )
+
+
+def shown_facts(facts: KeyFacts, settings: KeySettings) -> dict[str, Any]:
+    """For a diff: the parts that ``settings`` asks about."""
+    found: dict[str, Any] = {}
+    if settings.touches_policy:
+        found["policy"] = facts.policy.to_dict() if facts.policy else None
+    if settings.description is not None:
+        found["description"] = facts.description
+    if settings.rotation is not None and facts.rotation is not None:
+        found["rotation"] = facts.rotation.to_dict()
+    if settings.tags is not None:
+        found["tags"] = dict(facts.tags or {})
+    return found
+
+
+def apply(key: Key, settings: KeySettings, *, facts: KeyFacts, planned: KeyPlan) -> KeyFacts:
+    """Carry ``planned`` out: policy, description, rotation, tags, in this order.
+
+    :returns: what the key is like then.
+    :raises AwsError, PolicyError: with ``steps_done`` in its details and in its text when parts were done before.
+    """
+    after = expected(facts, planned)
+    done: list[str] = []
+    try:
+        if planned.policy_changed and facts.policy is not None:
+            after = replace(after, policy=_write_policy(key, settings.policy_spec(key.arn), facts.policy))
+            done.append("policy")
+        if planned.description is not None:
+            key.put_description(planned.description)
+            done.append("description")
+        if planned.rotation is not None:
+            if planned.rotation.enabled:
+                key.enable_rotation(period_in_days=settings.rotation_period_in_days)
+            else:
+                key.disable_rotation()
+            done.append("rotation")
+        if planned.tags:
+            key.put_tags(planned.tags)
+            done.append("tags")
+    except (AwsError, PolicyError) as error:
+        if facts.policy is not None:
+            error.details.setdefault("previous_policy", facts.policy.to_dict())
+        if done:
+            error.details["steps_done"] = done
+            error.args = (
+                f"{error} Before that, {', '.join(done)} of key {key.arn} had been changed already; "
+                "a further run does the rest.",
+            )
+        raise
+    return after
+
+
+def _write_policy(key: Key, spec: key_policy.KeyPolicySpec, before: documents.Document) -> documents.Document:
+    """Merge, write, read back; again on the fresh policy when someone else wrote in between."""
+    for _attempt in range(POLICY_TRIES):
+        merged = key_policy.merge(before, spec)
+        if not merged.changed or merged.document is None:
+            return before
+        key_policy.check_size(merged.document)
+        key.put_policy(merged.document, principals=(*(spec.admins or ()), *(spec.users or ())))
+        there = _read_back(key, before=before, written=merged.document)
+        if not key_policy.merge(there, spec).changed:
+            lost = lost_statements(before, there)
+            if lost:
+                raise Refused(
+                    f"The policy of key {key.arn} was written, and statements that were there before are not there "
+                    f"now: {', '.join(shown(name) for name in lost)}. Someone else changed the policy at the same "
+                    "time, or took them out. Compare it with previous_policy."
+                )
+            return there
+        before = there
+    raise Refused(
+        f"The policy of key {key.arn} was written {POLICY_TRIES} times, and each time it read differently afterwards: "
+        "someone else is changing it too. Find out who, and run again."
+    )
+
+
+def _read_back(key: Key, *, before: documents.Document, written: documents.Document) -> documents.Document:
+    there = key.policy()
+    for wait in READ_BACK_WAITS:
+        if documents.equal(there, written) or not documents.equal(there, before):
+            break
+        time.sleep(wait)
+        there = key.policy()
+    return there
