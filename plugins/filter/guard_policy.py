@@ -167,8 +167,8 @@ def _guard_spec(bucket: str | None, key_arn: str | None, options: Mapping[str, A
             except TypeError as error:
                 raise PolicyError(f'{name}: expected true or false, found "{shown(value)}".') from error
         else:
-            known = ", ".join(("enforcement", *_LISTS, *_FLAGS))
-            raise PolicyError(f'unknown option "{shown(name)}"; known are bucket, key_arn, state, on_conflict, {known}.')
+            known = ", ".join(("bucket", "key_arn", "state", "on_conflict", "enforcement", *_LISTS, *_FLAGS))
+            raise PolicyError(f'unknown option "{shown(name)}"; known are {known}.')
     return guard.GuardSpec(bucket=str(bucket), key_arn=str(key_arn), **chosen)
 
 

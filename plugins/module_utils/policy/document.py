@@ -210,6 +210,11 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if _is_list(value) else [value]
 
 
+def value_text(value: Any) -> str:
+    """A condition's value as S3 hands it back: booleans and numbers become text."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _normal_principal(principal: Any) -> dict[str, list[str]]:
     if not isinstance(principal, Mapping):
         return {"AWS": [principal]}
@@ -231,19 +236,16 @@ def _normal_condition(condition: Mapping[str, Any]) -> dict[str, dict[str, list[
         numeric = operator.lower().startswith("numeric")
         keys: dict[str, list[str]] = {}
         for key in sorted(condition[operator]):
-            values = [_value_text(value, numeric=numeric) for value in as_list(condition[operator][key])]
-            keys[key.lower()] = _distinct(values)
+            values = [value_text(value) for value in as_list(condition[operator][key])]
+            keys[key.lower()] = _distinct(_number_text(value) if numeric else value for value in values)
         if keys:
             normal[operator] = keys
     return normal
 
 
-def _value_text(value: Any, *, numeric: bool) -> str:
-    """A condition's value as S3 hands it back, as text; under Numeric operators 5, 5.0 and "5" are one."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = value if isinstance(value, str) else json.dumps(value)
-    plain = _PLAIN_NUMBER.fullmatch(text) if numeric else None
+def _number_text(text: str) -> str:
+    """One text for 5, 5.0 and 05; what is no plain number stays as it is."""
+    plain = _PLAIN_NUMBER.fullmatch(text)
     if plain is None:
         return text
     sign, whole, fraction = plain.groups()

@@ -48,7 +48,7 @@ class Plan:
         return [
             found.message
             for found in self.conflicts
-            if found.severity != conflicts.NOTE and not (found.severity == conflicts.CONFLICT and found.statement in gone)
+            if found.severity != conflicts.NOTE and found.statement not in gone
         ]
 
 

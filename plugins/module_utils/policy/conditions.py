@@ -1,0 +1,435 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Condition operators of IAM, with three answers: true, false, unknown.
+
+A condition key that the request does not settle is unknown, not false. What depends on it stays unknown, and says on
+which keys.
+
+Sources: IAM User Guide, "IAM JSON policy elements: Condition operators", "Conditions with multiple context keys or
+values", "Set operators for multivalued context keys" and "IAM policy elements: Variables and tags".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+from ansible_collections.sealed.s3.plugins.module_utils.policy.document import CURRENT_VERSION, as_list, value_text
+
+Truth = bool | None
+"""True, False, or None for unknown."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An answer.
+
+    :ivar truth: true, false, or None for unknown.
+    :ivar unknown_keys: the condition keys that left it open; empty unless it is unknown.
+    """
+
+    truth: Truth
+    unknown_keys: frozenset[str] = frozenset()
+
+
+TRUE = Verdict(True)
+FALSE = Verdict(False)
+
+
+def unknown(*keys: str) -> Verdict:
+    """The answer that depends on ``keys``."""
+    return Verdict(None, frozenset(keys))
+
+
+def negation(verdict: Verdict) -> Verdict:
+    """The opposite; unknown stays unknown."""
+    return verdict if verdict.truth is None else Verdict(not verdict.truth)
+
+
+def all_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """True when all are; false as soon as one is, whatever the others; otherwise unknown."""
+    return _joined(verdicts, settled_by=False)
+
+
+def any_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """True as soon as one is, whatever the others; false when all are; otherwise unknown."""
+    return _joined(verdicts, settled_by=True)
+
+
+def _joined(verdicts: Iterable[Verdict], *, settled_by: bool) -> Verdict:
+    keys: frozenset[str] = frozenset()
+    for verdict in verdicts:
+        if verdict.truth is settled_by:
+            return verdict
+        keys |= verdict.unknown_keys
+    return Verdict(None, keys) if keys else Verdict(not settled_by)
+
+
+class Context:
+    """What is known of a request: condition keys, without regard to case, and their values.
+
+    :param values: for each key that is settled its value or values, or None where it is known to be absent. A key that
+        is not in the mapping is unknown.
+    """
+
+    def __init__(self, values: Mapping[str, str | Sequence[str] | None]) -> None:
+        self._values: dict[str, tuple[str, ...] | None] = {
+            key.lower(): None if value is None else tuple(value_text(one) for one in as_list(value))
+            for key, value in values.items()
+        }
+
+    def settles(self, key: str) -> bool:
+        """Whether anything is known of the key."""
+        return key.lower() in self._values
+
+    def values(self, key: str) -> tuple[str, ...] | None:
+        """The values of a settled key; None where it is absent.
+
+        :raises KeyError: for a key that is not settled.
+        """
+        return self._values[key.lower()]
+
+
+def evaluate(condition: Mapping[str, Any] | None, context: Context, *, version: str | None) -> Verdict:
+    """Whether a Condition block holds: all of its operators, for all of their keys.
+
+    :param version: the Version of the policy; variables are variables only under 2012-10-17.
+    """
+    return all_of(
+        _operator(operator, key, as_list(values), context, version)
+        for operator, keys in (condition or {}).items()
+        for key, values in keys.items()
+    )
+
+
+def wildcard_match(pattern: str, value: str) -> bool:
+    """Whether the value matches a pattern with ``*`` and ``?``, with regard to case. Without backtracking."""
+    return Pattern(_tokens(pattern)).matches(value)
+
+
+def arn_match(pattern: str, value: str) -> bool:
+    """Whether an ARN matches a pattern: each of its six parts for itself, with ``*`` and ``?``."""
+    return _arn_match(Pattern(_tokens(pattern)), value)
+
+
+# --- Patterns ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Wildcard:
+    text: str
+
+
+_Token = str | _Wildcard
+_MANY = _Wildcard("*")
+_ONE = _Wildcard("?")
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_DEFAULT = re.compile(r"\s*([^,\s]+)\s*,\s*'([^']*)'\s*")
+
+
+class Pattern:
+    """A policy's text with its wildcards, its variables put in.
+
+    :ivar unknown_keys: variables whose value is not known; each stands in the pattern as ``*``.
+    """
+
+    def __init__(self, tokens: Sequence[_Token], unknown_keys: frozenset[str] = frozenset()) -> None:
+        self.tokens = tuple(tokens)
+        self.unknown_keys = unknown_keys
+
+    def matches(self, value: str) -> bool:
+        """Whether the whole value matches."""
+        segments = _segments(self.tokens)
+        if len(segments) == 1:
+            return len(value) == len(segments[0]) and _find(segments[0], value, 0, len(value)) == 0
+        first, *middle, last = segments
+        if len(value) < len(first) + len(last) or _find(first, value, 0, len(first)) != 0:
+            return False
+        end = len(value) - len(last)
+        position = len(first)
+        for segment in middle:
+            # The leftmost place is always good enough: what follows may start anywhere behind it.
+            at = _find(segment, value, position, end)
+            if at < 0:
+                return False
+            position = at + len(segment)
+        return _find(last, value, end, len(value)) == end
+
+    def may_match_after(self, start: str) -> bool:
+        """Whether some value matches that begins with ``start`` and goes on by at least one character."""
+        places = _after_many(self.tokens, {0})
+        for character in start:
+            moved = set()
+            for place in places:
+                if place < len(self.tokens):
+                    token = self.tokens[place]
+                    if token is _MANY:
+                        moved.add(place)
+                    elif token is _ONE or token == character:
+                        moved.add(place + 1)
+            places = _after_many(self.tokens, moved)
+        return any(place < len(self.tokens) for place in places)
+
+    def matches_all_after(self, start: str) -> bool:
+        """Whether every value matches that begins with ``start``, as far as a closing ``*`` shows it."""
+        if not self.tokens or self.tokens[-1] is not _MANY:
+            return False
+        before = Pattern(self.tokens[:-1])
+        return any(before.matches(start[:length]) for length in range(len(start) + 1))
+
+    def casefold(self) -> Pattern:
+        """The pattern for comparison without regard to case."""
+        folded: list[_Token] = []
+        for token in self.tokens:
+            folded += [token] if isinstance(token, _Wildcard) else token.casefold()
+        return Pattern(folded, self.unknown_keys)
+
+    def split(self, separator: str, most: int) -> list[Pattern]:
+        """The pattern in parts, at most ``most`` cuts, as ``str.split`` does."""
+        parts: list[list[_Token]] = [[]]
+        for token in self.tokens:
+            if token == separator and len(parts) <= most:
+                parts.append([])
+            else:
+                parts[-1].append(token)
+        return [Pattern(part) for part in parts]
+
+
+def pattern_of(text: str, context: Context, *, version: str | None, wildcards: bool = True) -> Pattern | None:
+    """The pattern of a policy's text, with its variables put in.
+
+    :param version: the policy's Version; under another than 2012-10-17 variables are plain text.
+    :param wildcards: whether ``*`` and ``?`` are wildcards.
+    :returns: None when a variable is absent from the request and has no default: then nothing matches.
+    """
+    tokens: list[_Token] = []
+    missing: set[str] = set()
+    position = 0
+    for found in _VARIABLE.finditer(text) if version == CURRENT_VERSION else ():
+        tokens += _tokens(text[position : found.start()], wildcards=wildcards)
+        position = found.end()
+        name = found.group(1)
+        if name in ("*", "?", "$"):
+            tokens.append(name)
+            continue
+        default = _DEFAULT.fullmatch(name)
+        key = default.group(1) if default else name.strip()
+        if not context.settles(key):
+            missing.add(key)
+            tokens.append(_MANY)
+            continue
+        # Only a key with one value can be a variable.
+        values = context.values(key) or ()
+        if len(values) == 1:
+            tokens += values[0]
+        elif default:
+            tokens += default.group(2)
+        else:
+            return None
+    return Pattern([*tokens, *_tokens(text[position:], wildcards=wildcards)], frozenset(missing))
+
+
+def _tokens(text: str, *, wildcards: bool = True) -> list[_Token]:
+    wild = {"*": _MANY, "?": _ONE} if wildcards else {}
+    return [wild.get(character, character) for character in text]
+
+
+def _segments(tokens: Sequence[_Token]) -> list[list[_Token]]:
+    """The stretches between the ``*``."""
+    segments: list[list[_Token]] = [[]]
+    for token in tokens:
+        if token is _MANY:
+            segments.append([])
+        else:
+            segments[-1].append(token)
+    return segments
+
+
+def _find(segment: Sequence[_Token], value: str, start: int, end: int) -> int:
+    """The first place in ``value[start:end]`` where the segment stands; -1 for none."""
+    if _ONE not in segment:
+        return value.find("".join(str(token) for token in segment), start, end)
+    # No repetition in it, so the search cannot backtrack.
+    expression = "".join("." if isinstance(token, _Wildcard) else re.escape(token) for token in segment)
+    found = re.compile(expression, re.DOTALL).search(value, start, end)
+    return found.start() if found else -1
+
+
+def _after_many(tokens: Sequence[_Token], places: set[int]) -> set[int]:
+    """The places with those behind a ``*``, which may stand for nothing."""
+    reached = set(places)
+    for place in sorted(places):
+        while place < len(tokens) and tokens[place] is _MANY:
+            place += 1
+            reached.add(place)
+    return reached
+
+
+# --- Operators --------------------------------------------------------------------------------------------------------
+
+_OPERATOR = re.compile(r"(?:(?P<set>forallvalues|foranyvalue):)?(?P<name>[a-z]+?)(?P<ifexists>ifexists)?", re.I)
+
+
+def _operator(operator: str, key: str, wanted: Sequence[Any], context: Context, version: str | None) -> Verdict:
+    parsed = _OPERATOR.fullmatch(operator)
+    name = parsed.group("name").lower() if parsed else ""
+    if parsed is None or (name != "null" and name not in _COMPARISONS):
+        return unknown(f"the operator {operator}")
+    if not context.settles(key):
+        return unknown(key)
+    values = context.values(key)
+    texts = [value_text(one) for one in wanted]
+    if name == "null":
+        # Null asks whether the key is absent.
+        return Verdict(any(text.lower() == ("true" if values is None else "false") for text in texts))
+    comparison, negated = _COMPARISONS[name]
+    quantifier = (parsed.group("set") or "").lower()
+    if not values:
+        if quantifier:
+            return Verdict(quantifier == "forallvalues" or bool(parsed.group("ifexists")))
+        return Verdict(negated or bool(parsed.group("ifexists")))
+
+    def holds(value: str) -> Verdict:
+        met = any_of(comparison(text, value, context, version) for text in texts)
+        return negation(met) if negated else met
+
+    if quantifier == "forallvalues":
+        return all_of(holds(value) for value in values)
+    if quantifier == "foranyvalue" or not negated:
+        return any_of(holds(value) for value in values)
+    return all_of(holds(value) for value in values)
+
+
+_Comparison = Callable[[str, str, Context, "str | None"], Verdict]
+
+
+def _text(*, wildcards: bool = False, fold: bool = False) -> _Comparison:
+    def compare(wanted: str, value: str, context: Context, version: str | None) -> Verdict:
+        pattern = pattern_of(wanted, context, version=version, wildcards=wildcards)
+        if fold and pattern is not None:
+            pattern, value = pattern.casefold(), value.casefold()
+        return _matched(pattern, value, Pattern.matches)
+
+    return compare
+
+
+def _arn(wanted: str, value: str, context: Context, version: str | None) -> Verdict:
+    return _matched(pattern_of(wanted, context, version=version), value, _arn_match)
+
+
+def _matched(pattern: Pattern | None, value: str, match: Callable[[Pattern, str], bool]) -> Verdict:
+    if pattern is None or not match(pattern, value):
+        return FALSE
+    return unknown(*pattern.unknown_keys) if pattern.unknown_keys else TRUE
+
+
+def _arn_match(pattern: Pattern, value: str) -> bool:
+    if pattern.unknown_keys or pattern.tokens == (_MANY,):
+        # A variable may hold colons; a lone "*" stands for any ARN.
+        return pattern.matches(value)
+    parts, values = pattern.split(":", 5), value.split(":", 5)
+    return len(parts) == len(values) == 6 and all(part.matches(one) for part, one in zip(parts, values, strict=True))
+
+
+def _ordered(parse: Callable[[str], Decimal | None], test: Callable[[Decimal, Decimal], bool]) -> _Comparison:
+    def compare(wanted: str, value: str, context: Context, version: str | None) -> Verdict:
+        policy, request = parse(wanted), parse(value)
+        return Verdict(policy is not None and request is not None and test(request, policy))
+
+    return compare
+
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_DATE = re.compile(
+    r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
+    r"(?:T(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,9}))?)?"
+    r"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2}))?)?)?"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def _number(text: str) -> Decimal | None:
+    """The number; None for anything else, which then compares as false."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def _date(text: str) -> Decimal | None:
+    """Seconds since 1970 of an ISO 8601 date (W3C profile) or of epoch seconds; None for anything else."""
+    parsed = _DATE.fullmatch(text)
+    if parsed is None or (parsed.group("month") is None and len(text) != 4):
+        return _number(text) if re.fullmatch(r"[+-]?[0-9]{1,15}", text) else None
+    zone = parsed.group("zone") or "Z"
+    offset = timedelta()
+    if zone != "Z":
+        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:])) * (-1 if zone[0] == "-" else 1)
+    try:
+        moment = datetime(
+            int(parsed.group("year")),
+            int(parsed.group("month") or 1),
+            int(parsed.group("day") or 1),
+            int(parsed.group("hour") or 0),
+            int(parsed.group("minute") or 0),
+            int(parsed.group("second") or 0),
+            tzinfo=timezone.utc,
+        )
+    except ValueError:
+        return None
+    elapsed = moment - _EPOCH - offset if abs(offset) < timedelta(days=1) else None
+    if elapsed is None:
+        return None
+    return Decimal(elapsed.days * 86400 + elapsed.seconds) + Decimal(f"0.{parsed.group('fraction') or 0}")
+
+
+def _flag(wanted: str, value: str, context: Context, version: str | None) -> Verdict:
+    return Verdict(wanted.lower() == value.lower())
+
+
+def _binary(wanted: str, value: str, context: Context, version: str | None) -> Verdict:
+    return Verdict(wanted == value)
+
+
+def _address(wanted: str, value: str, context: Context, version: str | None) -> Verdict:
+    try:
+        return Verdict(ipaddress.ip_address(value) in ipaddress.ip_network(wanted, strict=False))
+    except ValueError:
+        return FALSE
+
+
+def _families() -> dict[str, tuple[_Comparison, bool]]:
+    """Every operator by its lower-case name: the comparison of one value, and whether the operator negates it."""
+    comparisons: dict[str, tuple[_Comparison, bool]] = {
+        "stringequals": (_text(), False),
+        "stringnotequals": (_text(), True),
+        "stringequalsignorecase": (_text(fold=True), False),
+        "stringnotequalsignorecase": (_text(fold=True), True),
+        "stringlike": (_text(wildcards=True), False),
+        "stringnotlike": (_text(wildcards=True), True),
+        # ArnEquals and ArnLike behave identically.
+        "arnequals": (_arn, False),
+        "arnnotequals": (_arn, True),
+        "arnlike": (_arn, False),
+        "arnnotlike": (_arn, True),
+        "bool": (_flag, False),
+        "binaryequals": (_binary, False),
+        "ipaddress": (_address, False),
+        "notipaddress": (_address, True),
+    }
+    for family, parse in (("numeric", _number), ("date", _date)):
+        comparisons |= {
+            f"{family}equals": (_ordered(parse, lambda request, policy: request == policy), False),
+            f"{family}notequals": (_ordered(parse, lambda request, policy: request == policy), True),
+            f"{family}lessthan": (_ordered(parse, lambda request, policy: request < policy), False),
+            f"{family}lessthanequals": (_ordered(parse, lambda request, policy: request <= policy), False),
+            f"{family}greaterthan": (_ordered(parse, lambda request, policy: request > policy), False),
+            f"{family}greaterthanequals": (_ordered(parse, lambda request, policy: request >= policy), False),
+        }
+    return comparisons
+
+
+_COMPARISONS = _families()
