@@ -1,0 +1,276 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import fnmatch
+import re
+import time
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ansible_collections.sealed.s3.plugins.module_utils.policy.conditions import (
+    Context,
+    all_of,
+    any_of,
+    arn_match,
+    evaluate,
+    negation,
+    unknown,
+    wildcard_match,
+)
+
+NEW, OLD = "2012-10-17", "2008-10-17"
+ROLE = "arn:aws:iam::111122223333:role/team/Uploader"
+
+
+def truth(operator: str, wanted: Any, value: Any = ..., version: str | None = NEW, **known: Any) -> bool | None:
+    """What an operator says of key ``k`` with the value; ``...``: not settled, None: absent."""
+    context = Context(known if value is ... else {**known, "k": value})
+    return evaluate({operator: {"k": wanted}}, context, version=version).truth
+
+
+OPERATORS = [
+    # operator, policy's values, a value that meets the positive operator, one that does not
+    ("StringEquals", "a", "a", "A"),
+    ("StringEquals", ["x", "a"], "a", "b"),
+    ("StringEquals", "a*", "a*", "ab"),
+    ("StringEqualsIgnoreCase", "Straße", "STRASSE", "strase"),
+    ("StringLike", "a?c*", "abcd", "acd"),
+    ("StringLike", "*", "", ...),
+    ("NumericEquals", 5, "5.0", "5.1"),
+    ("NumericEquals", "1e3", "1000", "x"),
+    ("DateEquals", "2026-01-01T00:00:00Z", "2026-01-01", "2026-01-02"),
+    ("DateEquals", "2026-01-01T01:00:00.5+01:00", "2026-01-01T00:00:00.500Z", "2026-01-01T00:00:00Z"),
+    ("DateEquals", "1767225600", "2026-01-01T00:00Z", "2026-01"[:4] + "-02"),
+    ("ArnEquals", "arn:aws:iam::*:role/team/*", ROLE, ROLE.replace("team", "other")),
+    ("ArnLike", "arn:aws:iam::111122223333:role/*", ROLE, "arn:aws:iam::111122223333"),
+    ("ArnLike", "*", ROLE, ...),
+    ("IpAddress", "10.0.0.0/8", "10.1.2.3", "11.0.0.1"),
+    ("IpAddress", ["2001:db8::/32", "10.0.0.1"], "2001:db8::1", "not an address"),
+    ("IpAddress", "10.0.0.1", "10.0.0.1", "2001:db8::1"),
+]
+NEGATED = {"IpAddress": "NotIpAddress"}
+
+
+def negated(operator: str) -> str:
+    return NEGATED.get(operator) or re.sub("(String|Numeric|Date|Arn)", r"\1Not", operator)
+
+
+@pytest.mark.parametrize(("operator", "wanted", "meets", "fails"), OPERATORS)
+def test_each_operator_in_each_form(operator: str, wanted: Any, meets: Any, fails: Any) -> None:
+    opposite = negated(operator)
+    assert opposite != operator
+    for value, expected in ((meets, True), (fails, False)):
+        if value is ...:
+            continue
+        assert truth(operator, wanted, value) is expected
+        assert truth(f"{operator}IfExists", wanted, value) is expected
+        assert truth(opposite, wanted, value) is not expected
+        assert truth(f"{opposite}IfExists", wanted, value) is not expected
+        assert truth(operator.upper(), wanted, value) is expected
+    # An absent key.
+    assert truth(operator, wanted, None) is False
+    assert truth(opposite, wanted, None) is True
+    assert truth(f"{operator}IfExists", wanted, None) is True
+    assert truth(f"{opposite}IfExists", wanted, None) is True
+    # A key that is not settled.
+    for form in (operator, opposite, f"{operator}IfExists", f"ForAnyValue:{operator}"):
+        verdict = evaluate({form: {"k": wanted}}, Context({}), version=NEW)
+        assert (verdict.truth, verdict.unknown_keys) == (None, {"k"})
+
+
+@pytest.mark.parametrize("family", ["Numeric", "Date"])
+def test_ordered_operators(family: str) -> None:
+    less, same, more = ("2025", "2026", "2027") if family == "Date" else ("1", "1.5", "2")
+    for operator, expected in (
+        ("LessThan", (True, False, False)),
+        ("LessThanEquals", (True, True, False)),
+        ("GreaterThan", (False, False, True)),
+        ("GreaterThanEquals", (False, True, True)),
+        ("NotEquals", (True, False, True)),
+    ):
+        assert tuple(truth(family + operator, same, value) for value in (less, same, more)) == expected
+        assert truth(family + operator, same, "no value of the kind") is (operator == "NotEquals")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-13", "2026-00-01", "2026-01-32T00:00Z", "20260", "2026-01-01T00:00", "2026-01-01T00:00+24:00", "x", "²"],
+)
+def test_what_is_no_date_compares_as_false(text: str) -> None:
+    if text == "20260":
+        # Epoch seconds.
+        assert truth("DateLessThan", "2026", text) is True
+    else:
+        assert truth("DateLessThan", "9999", text) is False
+
+
+def test_bool_and_binary() -> None:
+    assert truth("Bool", False, "false") is True
+    assert truth("Bool", "True", "true") is True
+    assert truth("Bool", "false", "true") is False
+    assert truth("Bool", "false", None) is False
+    assert truth("BoolIfExists", "false", None) is True
+    assert truth("BinaryEquals", "QUI=", "QUI=") is True
+    assert truth("BinaryEquals", "QUI=", "qui=") is False
+
+
+def test_null_asks_for_presence() -> None:
+    assert truth("Null", "true", None) is True
+    assert truth("Null", True, "x") is False
+    assert truth("Null", "false", "x") is True
+    assert truth("Null", "false", None) is False
+    assert truth("Null", ["true", "false"], None) is True
+    assert truth("Null", "false") is None
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "expected"),
+    [
+        ("ForAllValues:StringEquals", ["a", "b"], True),
+        ("ForAllValues:StringEquals", ["a", "z"], False),
+        ("ForAllValues:StringEquals", None, True),
+        ("ForAllValues:StringEquals", [], True),
+        ("ForAnyValue:StringEquals", ["a", "z"], True),
+        ("ForAnyValue:StringEquals", ["y", "z"], False),
+        ("ForAnyValue:StringEquals", None, False),
+        ("ForAnyValue:StringEqualsIfExists", None, True),
+        ("ForAllValues:StringNotEquals", ["y", "z"], True),
+        ("ForAllValues:StringNotEquals", ["a", "z"], False),
+        ("ForAllValues:StringNotEquals", None, True),
+        ("ForAnyValue:StringNotEquals", ["a", "z"], True),
+        ("ForAnyValue:StringNotEquals", ["a", "b"], False),
+        ("ForAnyValue:StringNotEquals", None, False),
+        ("StringNotEquals", ["a", "z"], False),
+        ("StringEquals", ["a", "z"], True),
+    ],
+)
+def test_keys_of_several_values(operator: str, values: Any, expected: bool) -> None:
+    assert truth(operator, ["a", "b"], values) is expected
+
+
+def test_operators_and_keys_are_anded_and_values_ored() -> None:
+    condition = {"StringEquals": {"a": ["1", "2"], "b": "3"}, "Null": {"c": "true"}}
+    assert evaluate(condition, Context({"A": "2", "b": "3", "c": None}), version=NEW).truth is True
+    assert evaluate(condition, Context({"A": "2", "b": "4", "c": None}), version=NEW).truth is False
+    assert evaluate(condition, Context({"A": "2"}), version=NEW) == unknown("b", "c")
+    assert evaluate(condition, Context({"a": "9"}), version=NEW).truth is False
+    assert evaluate(None, Context({}), version=NEW).truth is True
+    assert evaluate({"StringEquals": {}}, Context({}), version=NEW).truth is True
+
+
+@pytest.mark.parametrize("operator", ["StringSounds", "ForSomeValues:StringEquals", "", "String Equals", "🔑"])
+def test_an_unknown_operator_is_unknown_and_named(operator: str) -> None:
+    verdict = evaluate({operator: {"k": "x"}}, Context({"k": "x"}), version=NEW)
+    assert (verdict.truth, verdict.unknown_keys) == (None, {f"the operator {operator}"})
+
+
+def test_variables_take_their_value_from_the_request() -> None:
+    me = {"aws:username": "ann"}
+    assert truth("StringEquals", "home/${aws:username}", "home/ann", **me) is True
+    assert truth("StringEquals", "home/${AWS:UserName}", "home/bob", **me) is False
+    assert truth("StringEqualsIgnoreCase", "HOME/${aws:username}", "home/ANN", **me) is True
+    assert truth("StringLike", "${aws:username}*", "anna", **me) is True
+    assert truth("ArnLike", "arn:aws:iam::1:user/${aws:username}", "arn:aws:iam::1:user/ann", **me) is True
+    # Absent: no match, unless there is a default.
+    nobody = {"aws:username": None}
+    assert truth("StringEquals", "${aws:username}", "x", **nobody) is False
+    assert truth("StringEquals", "${aws:username, 'guest'}", "guest", **nobody) is True
+    # A value with a wildcard in it is plain text.
+    assert truth("StringLike", "${aws:username}", "anything", **{"aws:username": "*"}) is False
+    assert truth("StringLike", "a${*}${?}${$}*", "a*?$z") is True
+    assert truth("StringLike", "a${*}", "ab") is False
+
+
+def test_variables_that_are_not_given_are_unknown_unless_nothing_can_match() -> None:
+    verdict = evaluate({"StringEquals": {"k": ["home/${aws:username}", "x"]}}, Context({"k": "home/a"}), version=NEW)
+    assert verdict == unknown("aws:username")
+    assert truth("StringEquals", ["home/${aws:username}", "home/a"], "home/a") is True
+    assert truth("StringEquals", "home/${aws:username}", "elsewhere") is False
+    assert truth("ArnLike", "arn:aws:iam::1:user/${aws:username}", "arn:aws:iam::1:user/ann") is None
+    assert truth("ArnLike", "arn:aws:iam::1:user/${aws:username}", "arn:aws:iam::2:user/ann") is False
+
+
+@pytest.mark.parametrize("version", [OLD, None])
+def test_variables_are_text_in_the_old_version(version: str | None) -> None:
+    assert truth("StringEquals", "${aws:username}", "${aws:username}", version=version) is True
+    assert truth("StringEquals", "${aws:username}", "ann", version=version, **{"aws:username": "ann"}) is False
+
+
+@given(st.text("ab*?", max_size=12), st.text("ab", max_size=12))
+@example("*a*b", "aabab")
+@example("a*a", "a")
+def test_wildcards_match_as_fnmatch_does(pattern: str, value: str) -> None:
+    assert wildcard_match(pattern, value) == fnmatch.fnmatchcase(value, pattern)
+
+
+def test_wildcards_are_fast_on_hostile_patterns() -> None:
+    start = time.process_time()
+    assert not wildcard_match("a*" * 5000 + "b", "a" * 20000)
+    assert not wildcard_match("*?a?*" * 2000 + "b", "a" * 20000)
+    # Backtracking would take longer than anybody's life; the bound is only there to end the test.
+    assert time.process_time() - start < 60
+
+
+def test_arns_match_part_by_part() -> None:
+    assert arn_match("arn:*:iam::*:role/*", ROLE)
+    assert arn_match("arn:aws:s3:::b/a:*", "arn:aws:s3:::b/a:b:c")
+    assert not arn_match("arn:aws:*", ROLE)
+    assert not arn_match("arn:aws:iam::*:role/?", ROLE)
+    assert not arn_match("arn:aws:iam::111122223333:role/*", "role/x")
+
+
+_keys = st.sampled_from(["a", "b", "aws:username"])
+_values = st.sampled_from(["1", "2", "true", "arn:aws:iam::1:role/x", "10.0.0.1", "2026", "${aws:username}", "*"])
+_operators = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["", "", "ForAllValues:", "ForAnyValue:"]),
+        st.sampled_from(
+            ["StringEquals", "StringNotLike", "NumericLessThan", "Bool", "IpAddress", "ArnNotEquals", "DateGreaterThan"]
+        ),
+        st.sampled_from(["", "IfExists"]),
+    ),
+) | st.just("Null")
+_conditions = st.dictionaries(
+    _operators, st.dictionaries(_keys, st.lists(_values, min_size=1, max_size=3), min_size=1, max_size=2), max_size=3
+)
+
+
+@given(_conditions, st.dictionaries(_keys, st.none() | _values), _keys, st.none() | _values)
+def test_settling_a_key_never_overturns_a_verdict(
+    condition: Any, known: dict[str, Any], key: str, value: str | None
+) -> None:
+    before = evaluate(condition, Context(known), version=NEW)
+    after = evaluate(condition, Context({key: value, **known}), version=NEW)
+    assert (before.truth is None) == bool(before.unknown_keys)
+    if before.truth is not None:
+        assert after.truth is before.truth
+    else:
+        assert after.unknown_keys <= before.unknown_keys | {"aws:username"}
+
+
+@given(_conditions, st.dictionaries(_keys, st.none() | _values))
+def test_what_is_unknown_can_be_settled(condition: Any, known: dict[str, Any]) -> None:
+    everything = {"a": "1", "b": None, "aws:username": "x", **known}
+    assert evaluate(condition, Context(everything), version=NEW).truth is not None
+
+
+def test_three_valued_logic() -> None:
+    yes, no, maybe = (
+        evaluate({"Null": {"k": flag}}, Context({"k": None}), version=NEW) for flag in ("true", "false", "x")
+    )
+    assert (yes.truth, no.truth, maybe.truth) == (True, False, False)
+    maybe = unknown("k")
+    assert all_of([maybe, no]).truth is False
+    assert all_of([yes, maybe]) == maybe
+    assert any_of([maybe, yes]).truth is True
+    assert any_of([no, maybe]) == maybe
+    assert all_of([]).truth is True
+    assert any_of([]).truth is False
+    assert negation(maybe) == maybe
+    assert negation(yes).truth is False
