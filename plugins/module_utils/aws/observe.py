@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read a bucket and a key for posture.assess, and keep apart what is not there and what could not be read.
+
+A key is read on its own, so that one that many buckets share is read once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket, EncryptionRule
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
+    AwsError,
+    NotFound,
+    NotPermitted,
+    Refused,
+    Unreachable,
+)
+from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
+from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
+from ansible_collections.sealed.s3.plugins.module_utils.posture import (
+    DefaultRule,
+    NotRead,
+    ObservedBucket,
+    ObservedKey,
+)
+
+T = TypeVar("T")
+
+
+def bucket(session: Session, name: str, *, versioning: bool, tags: bool, settings: bool = True) -> ObservedBucket:
+    """Read a bucket.
+
+    :param versioning, tags: read these too.
+    :param settings: read default encryption and public access block; without them, only the policy.
+    :raises Unreachable: where no answer came, for this says nothing about the bucket.
+    """
+    there = Bucket(session, name)
+    try:
+        located = there.locate()
+    except NotFound:
+        return ObservedBucket(exists=False)
+    except NotPermitted as error:
+        return ObservedBucket(exists=None, not_read=NotRead(str(error), error.action))
+    except Refused as error:
+        return ObservedBucket(exists=None, refused=str(error))
+    return ObservedBucket(
+        exists=True,
+        region=located.region,
+        account=located.account,
+        default_encryption=_attempt(lambda: _rule(there.default_encryption())) if settings else None,
+        policy=_attempt(there.policy),
+        public_access_block=_attempt(there.public_access_block) if settings else None,
+        versioning=_attempt(there.versioning) if versioning else None,
+        tags=_attempt(there.tags) if tags else None,
+    )
+
+
+def key(session: Session, name: str, *, region: str, account: str, tags: bool) -> ObservedKey:
+    """Read a key.
+
+    :param account: the caller's; a key of another account does not tell its policy.
+    :param tags: read its tags too.
+    :raises Unreachable: where no answer came, for this says nothing about the key.
+    """
+    try:
+        found = Key.resolve(session, name, region=region)
+    except NotFound:
+        return ObservedKey(state=None)
+    except NotPermitted as error:
+        return ObservedKey(state=NotRead(str(error), error.action))
+    except Refused as error:
+        return ObservedKey(refused=str(error))
+    own = found.account == account
+    return ObservedKey(
+        state=found.description,
+        rotation=_attempt(found.rotation),
+        policy=_attempt(found.policy) if own else None,
+        tags=_attempt(found.tags) if own and tags else None,
+    )
+
+
+def _attempt(read: Callable[[], T]) -> T | NotRead:
+    """What ``read`` says, or why it could not."""
+    try:
+        return read()
+    except Unreachable:
+        raise
+    except NotPermitted as error:
+        return NotRead(str(error), error.action)
+    except (AwsError, PolicyError) as error:
+        return NotRead(str(error))
+
+
+def _rule(found: EncryptionRule | None) -> DefaultRule | None:
+    if found is None:
+        return None
+    return DefaultRule(
+        algorithm=found.algorithm,
+        key=found.key_arn,
+        bucket_key=found.bucket_key,
+        blocked=found.blocked_encryption_types,
+    )

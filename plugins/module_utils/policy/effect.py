@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a policy does to the requests that a guard denies.
+
+Judged by decision alone and not by the names of statements, so that a guard written by somebody else counts for what
+it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ansible_collections.sealed.s3.plugins.module_utils.policy import decision, guard
+from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document, Label
+from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import GuardSpec
+
+# A principal that no statement names, for a guard that spares some.
+_OUTSIDER = "arn:{}:iam::000000000000:user/sealed-s3/nobody-in-particular"
+_OTHER_KEY_ID = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How far a policy does what a guard would do.
+
+    :ivar passing: the kinds of request that the guard denies and the policy does not, by name. Where the policy's
+        answer is unknown it is not a denial.
+    :ivar denied_by: the statements by which the policy denies what the guard denies, by Sid or index.
+    """
+
+    passing: tuple[str, ...]
+    denied_by: tuple[Label, ...]
+
+
+def judge(policy: Document | None, spec: GuardSpec) -> Effect:
+    """Hold the policy against the guard, request by request."""
+    passing: dict[str, None] = {}
+    denying: dict[Label, None] = {}
+    for name, request in _to_deny(spec):
+        outcome = decision.decide(policy, request)
+        if outcome.outcome != decision.DENIED:
+            passing[name] = None
+        denying.update(dict.fromkeys(outcome.denied_by))
+    return Effect(tuple(passing), tuple(denying))
+
+
+def _to_deny(spec: GuardSpec) -> Iterator[tuple[str, decision.Request]]:
+    """The requests that the guard denies: to everybody, or else to somebody whom it does not spare."""
+    wanted = Document(tuple(guard.statements(spec)))
+    for name, request in _requests(spec):
+        outsider = replace(request, principal=_OUTSIDER.format(spec.partition))
+        for one in (request, outsider):
+            if decision.decide(wanted, one).outcome == decision.DENIED:
+                yield name, one
+                break
+
+
+def _requests(spec: GuardSpec) -> Iterator[tuple[str, decision.Request]]:
+    """Every kind of upload under both readings of the key-id condition key, and what the optional guards are about."""
+    other = f"{spec.key_arn.rsplit('/', 1)[0]}/{_OTHER_KEY_ID}"
+    for model in decision.KEY_ID_MODELS:
+        for name, kind in decision.REQUEST_KINDS.items():
+            yield (
+                name,
+                kind.request(spec.bucket_arn, spec.key_arn, other, key_id_model=model, other_headers_known=False),
+            )
+    to_other_key = {decision.ALGORITHM_HEADER: "aws:kms", decision.KEY_ID_HEADER: other}
+    for name, operation in (("reencryption", "s3:UpdateObjectEncryption"), ("replication", "s3:ReplicateObject")):
+        yield (
+            f"{name}_to_another_key",
+            decision.Request(spec.bucket_arn, operation, headers=to_other_key, other_headers_known=False),
+        )
+    yield "default_encryption_change", decision.Request(spec.bucket_arn, "PutBucketEncryption")
+    yield from (("plain_http", request) for request in plain_http(spec.bucket_arn))
+
+
+def plain_http(bucket_arn: str) -> Iterator[decision.Request]:
+    """Requests over plain HTTP that a policy with TLS alone denies: to read, to write, to list."""
+    for action in ("s3:GetObject", "s3:PutObject", "s3:ListBucket"):
+        yield decision.Request(bucket_arn, action, secure=False, other_headers_known=False)
