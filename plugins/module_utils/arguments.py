@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that several modules share, documented in the doc fragments sealed.s3.guard and sealed.s3.planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
+from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import (
+    DENY_OVERRIDES,
+    ENFORCEMENTS,
+    GuardSpec,
+)
+
+GUARD_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "enforcement": {"type": "str", "choices": list(ENFORCEMENTS), "default": DENY_OVERRIDES},
+    "accepted_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "require_tls": {"type": "bool", "default": True},
+    "guard_object_encryption_updates": {"type": "bool", "default": True},
+    "guard_replicas": {"type": "bool", "default": False},
+    "encryption_admins": {"type": "list", "elements": "str", "default": []},
+    "exempt_principals": {"type": "list", "elements": "str", "default": []},
+    "exempt_services": {"type": "list", "elements": "str", "default": []},
+}
+"""The options of the guard."""
+
+PLANNED_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "bucket_planned": {"type": "bool", "default": False},
+    "key_planned": {"type": "bool", "default": False, "no_log": False},
+}
+"""The options that let a check run plan on a bucket or a key that is not there yet."""
+
+
+def guard_spec(params: Mapping[str, Any], key_arn: str) -> GuardSpec:
+    """The guard that the options ask for.
+
+    :param params: a module's parameters, with ``bucket`` and all of :data:`GUARD_ARGUMENTS`.
+    :raises GuardError: when a value would make the guard match nothing or everything.
+    """
+    return GuardSpec(
+        bucket=params["bucket"],
+        key_arn=key_arn,
+        enforcement=params["enforcement"],
+        accepted_keys=_texts(params["accepted_keys"]),
+        require_tls=params["require_tls"],
+        guard_object_encryption_updates=params["guard_object_encryption_updates"],
+        guard_replicas=params["guard_replicas"],
+        encryption_admins=_texts(params["encryption_admins"]),
+        exempt_principals=_texts(params["exempt_principals"]),
+        exempt_services=_texts(params["exempt_services"]),
+    )
+
+
+def require_check_mode(params: Mapping[str, Any], *, check_mode: bool) -> None:
+    """Let ``bucket_planned`` and ``key_planned`` through in check mode alone.
+
+    :raises Refused: in a real run, where what is planned must be there.
+    """
+    for option, what in (("bucket_planned", "bucket"), ("key_planned", "key")):
+        if params.get(option) and not check_mode:
+            raise Refused(
+                f"{option} was set in a real run. It is for check mode alone, where the {what} does not exist yet: "
+                "leave it out."
+            )
+
+
+def _texts(values: list[str] | None) -> tuple[str, ...]:
+    return tuple(str(value).strip() for value in values or ())

@@ -1,0 +1,299 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one place where an AWS operation is called, tried again, and where its failures become sentences."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
+    AwsError,
+    BadCredentials,
+    NotFound,
+    NotPermitted,
+    Refused,
+    Unreachable,
+)
+
+try:
+    import botocore
+    from botocore import exceptions as sdk
+except ImportError:
+    # AnsibleAWSModule fails with a sentence before anything here is used.
+    pass
+
+IAM_ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("kms", "DescribeKey"): ("kms:DescribeKey",),
+    ("kms", "DisableKeyRotation"): ("kms:DisableKeyRotation",),
+    ("kms", "EnableKeyRotation"): ("kms:EnableKeyRotation",),
+    ("kms", "GetKeyPolicy"): ("kms:GetKeyPolicy",),
+    ("kms", "GetKeyRotationStatus"): ("kms:GetKeyRotationStatus",),
+    ("kms", "ListResourceTags"): ("kms:ListResourceTags",),
+    ("kms", "PutKeyPolicy"): ("kms:PutKeyPolicy",),
+    ("kms", "TagResource"): ("kms:TagResource",),
+    ("kms", "UpdateKeyDescription"): ("kms:UpdateKeyDescription",),
+    ("s3", "DeleteBucketPolicy"): ("s3:DeleteBucketPolicy",),
+    ("s3", "GetBucketEncryption"): ("s3:GetEncryptionConfiguration",),
+    ("s3", "GetBucketPolicy"): ("s3:GetBucketPolicy",),
+    ("s3", "GetBucketTagging"): ("s3:GetBucketTagging",),
+    ("s3", "GetBucketVersioning"): ("s3:GetBucketVersioning",),
+    ("s3", "GetPublicAccessBlock"): ("s3:GetBucketPublicAccessBlock",),
+    ("s3", "HeadBucket"): ("s3:ListBucket",),
+    ("s3", "PutBucketEncryption"): ("s3:PutEncryptionConfiguration",),
+    ("s3", "PutBucketPolicy"): ("s3:PutBucketPolicy",),
+    ("sts", "GetCallerIdentity"): ("sts:GetCallerIdentity",),
+}
+"""The IAM actions that an operation needs (Service Authorization Reference), to name them where one is missing."""
+
+# Waits before another try, in seconds, each up to a half longer. Amazon S3 API Reference, "Error responses":
+# OperationAborted means that a conflicting operation on the same bucket is under way, and is to be tried again.
+# botocore's retry modes do not.
+CONFLICT_WAITS = (0.5, 1.0, 2.0, 4.0)
+_CONFLICTS = frozenset(("OperationAborted", "ConditionalRequestConflict"))
+
+_DENIED = frozenset(
+    (
+        "403",
+        "AccessDenied",
+        "AccessDeniedException",
+        "AllAccessDisabled",
+        "AuthorizationError",
+        "Forbidden",
+        "UnauthorizedAccess",
+        "UnauthorizedOperation",
+    )
+)
+_EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"))
+_NOT_TAKEN = frozenset(
+    (
+        "AuthFailure",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSecurity",
+        "InvalidSignatureException",
+        "InvalidToken",
+        "MissingAuthenticationToken",
+        "NotSignedUp",
+        "OptInRequired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    )
+)
+_SKEWED = frozenset(("RequestInTheFuture", "RequestTimeTooSkewed"))
+_MISSING = frozenset(
+    (
+        "404",
+        "NoSuchBucket",
+        "NoSuchBucketPolicy",
+        "NoSuchEntity",
+        "NoSuchPublicAccessBlockConfiguration",
+        "NoSuchTagSet",
+        "NotFound",
+        "NotFoundException",
+        "ServerSideEncryptionConfigurationNotFoundError",
+    )
+)
+_THROTTLED = frozenset(
+    (
+        "BandwidthLimitExceeded",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    )
+)
+_OTHER_REGION = frozenset(
+    ("AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect", "301")
+)
+
+_CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+_SHOWN_AT_MOST = 600
+
+
+def call(client: Any, operation: str, *, asked: str, **parameters: Any) -> dict[str, Any]:
+    """Call one operation of a boto3 client.
+
+    :param operation: the name as AWS writes it, ``GetBucketPolicy``.
+    :param asked: what it is for, to follow "could not": ``read the policy of bucket x``.
+    :param parameters: the parameters of the operation.
+    :returns: the response.
+    :raises AwsError: for whatever botocore raises, with a sentence.
+    """
+    method = getattr(client, botocore.xform_name(operation))
+    service = client.meta.service_model.service_name
+    waits = iter(CONFLICT_WAITS)
+    while True:
+        try:
+            with translated(asked, actions=IAM_ACTIONS.get((service, operation), ())):
+                answer: dict[str, Any] = method(**parameters)
+                return answer
+        except AwsError as error:
+            wait = next(waits, None) if error.code in _CONFLICTS else None
+            if wait is None:
+                raise
+            time.sleep(wait * random.uniform(1.0, 1.5))
+
+
+@contextlib.contextmanager
+def translated(asked: str, *, actions: tuple[str, ...] = ()) -> Iterator[None]:
+    """Turn what boto3 and botocore raise inside into an AwsError.
+
+    :param asked: what is tried, to follow "could not".
+    :param actions: the IAM actions that it needs.
+    """
+    try:
+        yield
+    except sdk.ClientError as error:
+        raise _of_answer(error, asked, actions) from error
+    except sdk.BotoCoreError as error:
+        raise _of_sdk(error, asked) from error
+    except ValueError as error:
+        # botocore: "Invalid endpoint: ...".
+        raise AwsError(f"Could not {asked}: {_text(error)}. Check endpoint_url and region.") from error
+
+
+def _of_answer(error: sdk.ClientError, asked: str, actions: tuple[str, ...]) -> AwsError:
+    """For an error that AWS answered with."""
+    told = error.response.get("Error", {})
+    code = str(told.get("Code") or "")
+    said = _text(told.get("Message") or "")
+    metadata = error.response.get("ResponseMetadata", {})
+    status = int(metadata.get("HTTPStatusCode") or 0)
+    quoted = f" AWS said: {said}" + ("" if said.endswith(".") else ".") if said else ""
+    failed = f"Could not {asked}"
+
+    if "BlockPublicPolicy" in said or "public policies are blocked" in said.lower():
+        return Refused(
+            f"{failed}: the policy makes the bucket public, and its public access block (BlockPublicPolicy) refuses "
+            "such policies. Our statements only deny: narrow the statement that allows everybody, then run again."
+            f"{quoted}",
+            code=code,
+        )
+    if code in _DENIED:
+        needed = actions[0] if actions else error.operation_name
+        return NotPermitted(
+            f"Not permitted to {asked}: {needed} is denied. {_why_denied(said, needed)}{quoted}",
+            action=needed,
+            code=code,
+        )
+    if code in _EXPIRED:
+        return BadCredentials(f"{failed}: the credentials have expired. Get new ones and run again.{quoted}", code=code)
+    if code in _SKEWED:
+        return BadCredentials(f"{failed}: the clock of this host is off. Set it and run again.{quoted}", code=code)
+    if code in _NOT_TAKEN:
+        return BadCredentials(
+            f"{failed}: AWS does not take the credentials. Check access_key, secret_key and session_token, or the "
+            f"profile, and that the Region is enabled for the account.{quoted}",
+            code=code,
+        )
+    if code in _MISSING:
+        return NotFound(f"{failed}: there is none.{quoted}", code=code)
+    if code in _CONFLICTS:
+        return AwsError(
+            f"{failed}: another change of the same bucket was under way, also after {len(CONFLICT_WAITS) + 1} tries. "
+            f"Find out who makes it, and run again.{quoted}",
+            code=code,
+        )
+    if code in _THROTTLED:
+        return Unreachable(
+            f"{failed}: AWS throttled the requests{_tries(metadata)}. Run again later, or with fewer hosts at once "
+            f"(forks, throttle).{quoted}",
+            code=code,
+        )
+    if code in _OTHER_REGION:
+        return Refused(f"{failed}: it is in another Region. Set region to the Region of the bucket.{quoted}", code=code)
+    if code == "MethodNotAllowed":
+        return Refused(
+            f"{failed}: only the account that owns the bucket may do that. Run with its credentials.{quoted}",
+            code=code,
+        )
+    if status >= 500:
+        return Unreachable(
+            f"{failed}: AWS failed with {code or status}{_tries(metadata)}. Run again later.{quoted}", code=code
+        )
+    return AwsError(f"{failed}: AWS answered {code or status}.{quoted}", code=code or None)
+
+
+def _why_denied(said: str, needed: str) -> str:
+    """Which policy denies, as AWS's text tells (IAM User Guide, "Troubleshoot access denied error messages")."""
+    lower = said.lower()
+    if "service control policy" in lower:
+        return "A service control policy of the organization denies it: ask who manages it."
+    if "resource control policy" in lower:
+        return "A resource control policy of the organization denies it: ask who manages it."
+    if "permissions boundary" in lower:
+        return "The caller's permissions boundary does not allow it: ask who manages it."
+    if "explicit deny in a resource-based policy" in lower:
+        return "The policy of the resource itself denies it to the caller: use a principal that it spares."
+    if "session policy" in lower:
+        return "The session's policy does not allow it: start the session without it, or with it widened."
+    return f"Allow {needed} to the caller, or check that no policy denies it."
+
+
+def _of_sdk(error: Exception, asked: str) -> AwsError:
+    """For an error that arose on the way to AWS."""
+    failed = f"Could not {asked}"
+    said = _text(error)
+    if isinstance(error, sdk.ProfileNotFound):
+        return BadCredentials(f"{failed}: {said}. Check profile and the file of credentials of this host.")
+    if isinstance(error, (sdk.NoRegionError, sdk.InvalidRegionError)):
+        return AwsError(f"{failed}: {said} Set region, AWS_REGION, or a region in the profile.")
+    if isinstance(error, sdk.NoCredentialsError):
+        return BadCredentials(
+            f"{failed}: there are no credentials. Give profile, or access_key and secret_key, or set them in the "
+            "environment of the host where the module runs."
+        )
+    if isinstance(error, _kinds("PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
+                                "SSOError", "UnauthorizedSSOTokenError", "LoginError")):  # fmt: skip
+        return BadCredentials(f"{failed}: the credentials could not be had. {said}. Sign in again, or give others.")
+    if isinstance(error, sdk.SSLError):
+        return Unreachable(
+            f"{failed}: the certificate of the endpoint is not trusted. {said}. Give the certificate authority with "
+            "aws_ca_bundle, or check endpoint_url."
+        )
+    if isinstance(error, sdk.ProxyConnectionError):
+        return Unreachable(f"{failed}: the proxy does not answer. {said}. Check HTTPS_PROXY and NO_PROXY.")
+    if isinstance(error, (sdk.ConnectTimeoutError, sdk.ReadTimeoutError)):
+        return Unreachable(f"{failed}: no answer in time. {said}. Check the network, region and endpoint_url.")
+    if isinstance(error, (sdk.ConnectionError, sdk.HTTPClientError)):
+        return Unreachable(
+            f"{failed}: the endpoint cannot be reached. {said}. Check region, endpoint_url and the network."
+        )
+    if isinstance(error, _kinds("ResponseParserError")):
+        return Unreachable(f"{failed}: what answered is not AWS. {said}. Check endpoint_url and proxies.")
+    if isinstance(error, sdk.ParamValidationError):
+        return AwsError(
+            f"{failed}: botocore {botocore.__version__} does not take the parameters. {said}. A newer botocore may."
+        )
+    return AwsError(f"{failed}: {said}.")
+
+
+def _kinds(*names: str) -> tuple[type[Exception], ...]:
+    """The exceptions of these names that the installed botocore has."""
+    found = (getattr(sdk, name, None) for name in names)
+    return tuple(kind for kind in found if kind is not None)
+
+
+def _tries(metadata: Mapping[str, Any]) -> str:
+    again = int(metadata.get("RetryAttempts") or 0)
+    return f", also after {again + 1} tries" if again else ""
+
+
+def _text(value: object) -> str:
+    """Somebody else's text on one line, without credentials that stand in a URL."""
+    text = _CREDENTIALS_IN_URL.sub("", " ".join(str(value).split()))
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    return text if len(text) <= _SHOWN_AT_MOST else text[: _SHOWN_AT_MOST - 3] + "..."

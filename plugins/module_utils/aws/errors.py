@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the aws room raises. Each text is a sentence: what was asked, what was found, what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class AwsError(Exception):
+    """AWS, or the way to it, did not do what was asked.
+
+    :ivar code: AWS's error code, such as ``NoSuchBucket``; None where AWS gave none.
+    :ivar details: further values for a module's result (JSON-like), empty when there are none.
+    """
+
+    def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.details: dict[str, Any] = details
+
+
+class NotPermitted(AwsError):
+    """AWS answered that the caller may not do this. Nothing is known about what was asked for.
+
+    :ivar action: the IAM action that is missing, such as ``s3:GetBucketPolicy``.
+    """
+
+    def __init__(self, message: str, *, action: str, code: str | None = None, **details: Any) -> None:
+        super().__init__(message, code=code, **details)
+        self.action = action
+
+
+class NotFound(AwsError):
+    """There is no such thing."""
+
+
+class Unreachable(AwsError):
+    """No answer came: not reached, too slow, or throttled past all retries. Nothing is known about what was asked."""
+
+
+class BadCredentials(Unreachable):
+    """There are no credentials, or AWS does not take them. Nothing is known about what was asked."""
+
+
+class Refused(AwsError):
+    """A precondition does not hold. Nothing was changed because of it."""

@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The connection of one module run: the clients, and who calls."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call, translated
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
+
+try:
+    import boto3
+    import botocore.config
+except ImportError:
+    # AnsibleAWSModule fails with a sentence before anything here is used.
+    pass
+
+if TYPE_CHECKING:
+    from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+# aws_config of the task wins over each of these. The standard mode tries throttled and failed requests again, with
+# jitter (AWS SDKs and Tools Reference Guide, "Retry behavior"). The connect timeout is shorter than botocore's 60
+# seconds, so that a wrong endpoint is told within a minute.
+DEFAULT_CONFIG: dict[str, Any] = {
+    "retries": {"mode": "standard", "total_max_attempts": 5},
+    "connect_timeout": 10,
+    "read_timeout": 60,
+    "user_agent_extra": "sealed.s3",
+}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, as GetCallerIdentity says."""
+
+    account: str
+    arn: str
+    partition: str
+
+
+class Session:
+    """Clients with the task's connection options.
+
+    Each client is made when it is first used, all from one boto3 session: with a session for each, as
+    AnsibleAWSModule.client does it, they take three times as long, because each session loads its data anew.
+    """
+
+    def __init__(self, module: AnsibleAWSModule) -> None:
+        self._module = module
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    @property
+    def s3(self) -> Any:
+        """The S3 client of the task's Region."""
+        return self.client("s3")
+
+    @property
+    def kms(self) -> Any:
+        """The KMS client of the task's Region."""
+        return self.client("kms")
+
+    @property
+    def sts(self) -> Any:
+        """The STS client of the task's Region."""
+        return self.client("sts")
+
+    @functools.cached_property
+    def region(self) -> str:
+        """The task's Region: of the option, the environment or the profile.
+
+        :raises Refused: when there is none.
+        """
+        region = self._connection[0] or self._sdk_session.region_name
+        if not region:
+            raise Refused("No Region was given. Set region, AWS_REGION, or a region in the profile.")
+        return str(region)
+
+    def client(self, service: str, *, region: str | None = None) -> Any:
+        """The boto3 client of a service, made once for each Region.
+
+        :param region: the task's Region when omitted.
+        :raises AwsError: when it cannot be made.
+        """
+        wanted = (service, region or self.region)
+        if wanted not in self._clients:
+            self._clients[wanted] = self._make(*wanted)
+        return self._clients[wanted]
+
+    def caller(self) -> Caller:
+        """Who calls. Asked once.
+
+        :raises AwsError: when AWS does not take the credentials or cannot be reached.
+        """
+        return self._caller
+
+    @functools.cached_property
+    def _caller(self) -> Caller:
+        answer = call(self.sts, "GetCallerIdentity", asked="find out whose credentials these are")
+        return Caller(account=answer["Account"], arn=answer["Arn"], partition=answer["Arn"].split(":")[1])
+
+    @functools.cached_property
+    def _connection(self) -> tuple[str | None, str | None, dict[str, Any]]:
+        try:
+            region, endpoint_url, options = get_aws_connection_info(self._module)
+        except TypeError as error:
+            # botocore: "Got unexpected keyword argument ...".
+            raise AwsError(f"aws_config is not what botocore takes: {error}. See botocore.config.Config.") from error
+        return region, endpoint_url, options
+
+    @functools.cached_property
+    def _sdk_session(self) -> Any:
+        with translated("connect to AWS"):
+            return boto3.session.Session(profile_name=self._connection[2].get("profile_name") or None)
+
+    def _make(self, service: str, region: str) -> Any:
+        _region, endpoint_url, options = self._connection
+        given = dict(options)
+        given.pop("profile_name", None)
+        config = botocore.config.Config(**DEFAULT_CONFIG)
+        asked_for = given.pop("aws_config", None)
+        if asked_for is not None:
+            config = config.merge(asked_for)
+        with translated(f"connect to {service} in {region}"):
+            return self._sdk_session.client(
+                service, region_name=region, endpoint_url=endpoint_url, config=config, **given
+            )
