@@ -37,18 +37,11 @@ options:
     default: false
 attributes:
   check_mode:
-    description: Can run in check mode and say what would change.
     support: full
   diff_mode:
-    description: Shows what changes, as JSON.
     support: full
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
-  action_group:
-    description: Use C(group/sealed.s3.s3) in C(module_defaults) to set the connection.
-    support: full
-    membership: [sealed.s3.s3]
 notes:
   - "IAM actions: C(kms:DescribeKey) always. With O(admins) or O(users): C(kms:GetKeyPolicy), C(kms:PutKeyPolicy). With
     O(rotation): C(kms:GetKeyRotationStatus), C(kms:EnableKeyRotation), C(kms:DisableKeyRotation). With O(tags):
@@ -63,6 +56,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - sealed.s3.attributes
   - sealed.s3.key_settings
 """
 
@@ -208,7 +202,7 @@ diff:
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.sealed.s3.plugins.module_utils import key_state, runner
+from ansible_collections.sealed.s3.plugins.module_utils import arguments, key_state, runner
 from ansible_collections.sealed.s3.plugins.module_utils.aws import key_change
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
 from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
@@ -224,6 +218,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.key_settings import (
 
 
 def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
+    arguments.require_check_mode(module.params, check_mode=module.check_mode)
     settings = KeySettings.from_options(module.params)
     if module.params["key_planned"]:
         return _settle_planned(module, settings)
@@ -245,11 +240,6 @@ def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def _settle_planned(module: AnsibleAWSModule, settings: KeySettings) -> dict[str, Any]:
-    if not module.check_mode:
-        raise Refused(
-            "key_planned was set in a real run. It is for check mode alone, where the key does not exist yet: "
-            "leave it out."
-        )
     session = Session(module)
     caller = session.caller()
     arn = Key.placeholder(session, region=session.region)

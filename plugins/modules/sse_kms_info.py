@@ -88,18 +88,14 @@ options:
     type: dict
 attributes:
   check_mode:
-    description: Does the same in check mode, since it changes nothing.
     support: full
+    details: It changes nothing.
   diff_mode:
-    description: There is nothing to show, since it changes nothing.
     support: N/A
+    details: It changes nothing.
   idempotent:
-    description: It changes nothing.
     support: full
-  action_group:
-    description: Use C(group/sealed.s3.s3) in C(module_defaults) to set the connection.
-    support: full
-    membership: [sealed.s3.s3]
+    details: It changes nothing.
 notes:
   - "IAM actions: C(sts:GetCallerIdentity), C(s3:ListBucket), C(s3:GetEncryptionConfiguration), C(s3:GetBucketPolicy),
     C(s3:GetBucketPublicAccessBlock), C(kms:DescribeKey), C(kms:GetKeyRotationStatus), C(kms:GetKeyPolicy). With
@@ -116,6 +112,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - sealed.s3.attributes
   - sealed.s3.guard
   - sealed.s3.key_settings.nested
 """
