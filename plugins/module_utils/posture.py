@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.sealed.s3.plugins.module_utils import key_settings, key_state
+from ansible_collections.sealed.s3.plugins.module_utils import bucket_name, key_settings, key_state
 from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeyFacts, KeySettings
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState, Rotation
 from ansible_collections.sealed.s3.plugins.module_utils.policy import (
@@ -30,6 +30,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy import (
     effect,
     guard,
     key_policy,
+    lockout,
     merge,
     plan,
     public,
@@ -84,12 +85,12 @@ class NotRead:
 class DefaultRule:
     """A bucket's default encryption.
 
-    :ivar key: as it stands there: an ARN, an id, an alias or None.
+    :ivar key_arn: the key as it stands there: an ARN, an id, an alias or None.
     :ivar blocked: blocked encryption types; None where S3 says nothing about them.
     """
 
     algorithm: str
-    key: str | None = None
+    key_arn: str | None = None
     bucket_key: bool = False
     blocked: tuple[str, ...] | None = None
 
@@ -97,7 +98,7 @@ class DefaultRule:
         """The rule for a finding."""
         return {
             "algorithm": self.algorithm,
-            "key": self.key,
+            "key_arn": self.key_arn,
             "bucket_key": self.bucket_key,
             "blocked_encryption_types": None if self.blocked is None else list(self.blocked),
         }
@@ -127,6 +128,7 @@ class ObservedBucket:
     :ivar refused: why this bucket cannot be sealed: another account's, another Region's, no general purpose bucket.
     :ivar not_read: why it could not be looked at.
     :ivar policy: None: there is none.
+    :ivar blocked_types_known: whether blocked encryption types can be read here at all.
     :ivar public_access_block: None: there is none.
     :ivar versioning: ``Enabled``, ``Suspended`` or empty; None: not asked about.
     :ivar tags: None: not asked about.
@@ -138,6 +140,7 @@ class ObservedBucket:
     refused: str | None = None
     not_read: NotRead | None = None
     default_encryption: DefaultRule | NotRead | None = None
+    blocked_types_known: bool = True
     policy: Document | NotRead | None = None
     public_access_block: Mapping[str, bool] | NotRead | None = None
     versioning: str | NotRead | None = None
@@ -150,7 +153,7 @@ class Observed:
 
     :ivar account, partition: the caller's.
     :ivar region: the Region that the run is for.
-    :ivar locked_out: why the guard of default encryption would lock the caller out; None where it would not.
+    :ivar caller_arn: who would run, as GetCallerIdentity tells it.
     """
 
     account: str
@@ -158,7 +161,7 @@ class Observed:
     region: str
     bucket: ObservedBucket
     key: ObservedKey
-    locked_out: str | None = None
+    caller_arn: str | None = None
 
 
 # --- what was asked --------------------------------------------------------------------------------------------------
@@ -185,6 +188,7 @@ class Intent:
     bucket_key: bool = True
     blocked_encryption_types: tuple[str, ...] | None = None
     on_conflict: str = plan.FAIL
+    allow_lockout: bool = False
     block_public_access: bool | None = None
     versioning: bool | None = None
     tags: Mapping[str, str] | None = field(default=None, hash=False)
@@ -611,6 +615,10 @@ class _Assessment:
             wanted=self.intent.bucket,
             remedy=self._command(),
         )
+        try:
+            bucket_name.validate(self.intent.bucket, new=True)
+        except PolicyError as error:
+            self.blockers.append(str(error))
         self.plan.update(
             create_bucket=True,
             public_access=True,
@@ -619,8 +627,7 @@ class _Assessment:
         )
         if self.key_arn is not None:
             self.plan.update(default_encryption=True, guard=True)
-            if self.observed.locked_out is not None:
-                self.blockers.append(self.observed.locked_out)
+            self._lockout()
         return False
 
     def _default_encryption(self) -> None:
@@ -643,25 +650,33 @@ class _Assessment:
                 **told,
                 controls=_DEFAULT_ENCRYPTION_CONTROLS,
             )
-        elif found.key != self.key_arn:
+        elif found.key_arn != self.key_arn:
             self._default_key(found, told)
         if found is not None and found.bucket_key != intent.bucket_key:
             self._find(
                 "bucket_key_differs", MEDIUM, f"The Bucket Key is {'off' if intent.bucket_key else 'on'}", **told
             )
-        if intent.blocked_encryption_types is not None and not same_blocked_types(
-            found.blocked if found else None, intent.blocked_encryption_types
-        ):
+        asked = intent.blocked_encryption_types
+        known = self.observed.bucket.blocked_types_known
+        if asked is not None and known and not same_blocked_types(found.blocked if found else None, asked):
             self._find("blocked_types_differ", MEDIUM, "Blocked encryption types are not as asked", **told)
         self.plan["default_encryption"] = len(self.findings) > before
+        if asked is not None and not known:
+            self._find(
+                "blocked_types_unknown",
+                LOW,
+                "Whether encryption types are blocked cannot be seen with the installed botocore",
+                wanted=list(asked),
+                remedy="Install a newer botocore where the module runs.",
+            )
 
     def _default_key(self, found: DefaultRule, told: Mapping[str, Any]) -> None:
         controls = _DEFAULT_ENCRYPTION_CONTROLS
-        if found.key in self.intent.guard.accepted_keys:
+        if found.key_arn in self.intent.guard.accepted_keys:
             self._find(
                 "default_encryption_previous_key", MEDIUM, "Default encryption still names a previous key", **told
             )
-        elif found.key is None:
+        elif found.key_arn is None:
             self._find(
                 "default_encryption_no_key",
                 HIGH,
@@ -669,7 +684,7 @@ class _Assessment:
                 **told,
                 controls=controls,
             )
-        elif self._is_same_key(found.key):
+        elif self._is_same_key(found.key_arn):
             self._find(
                 "default_encryption_key_form", MEDIUM, "Default encryption names the key, not by its full ARN", **told
             )
@@ -702,11 +717,41 @@ class _Assessment:
             planned = plan.Plan(merge.merge(policy, guard.statements(spec)), tuple(conflicts.find(policy, spec)))
         self.conflicts.extend(planned.conflicts)
         self.plan["guard"] = planned.merge.changed
-        if self.observed.locked_out is not None:
-            self.blockers.append(self.observed.locked_out)
+        self._lockout()
+        self._denied_writes(policy)
         self._guard_findings(policy, spec, planned.merge)
         self._conflict_findings(planned.conflicts)
         self._tls(policy)
+
+    def _lockout(self) -> None:
+        """Only where the guard would be written: one that is there already locks nobody out anew."""
+        if not self.plan.get("guard") or self.intent.allow_lockout or self.observed.caller_arn is None:
+            return
+        refused = lockout.refusal(self.intent.guard.encryption_admins, self.observed.caller_arn)
+        if refused is not None:
+            self.blockers.append(refused)
+
+    def _denied_writes(self, policy: Document | None) -> None:
+        """Writes of the run that the present policy denies to the caller for certain."""
+        caller = self.observed.caller_arn
+        if caller is None:
+            return
+        # The ARN of a session does not have the path of its role, so it settles nothing about aws:PrincipalArn.
+        principal = None if ":assumed-role/" in caller else caller
+        for part, operation in (("default_encryption", "PutBucketEncryption"), ("guard", "PutBucketPolicy")):
+            if not self.plan.get(part):
+                continue
+            request = decision.Request(self.bucket_arn, operation, principal=principal)
+            outcome = decision.decide(policy, request)
+            if outcome.outcome == decision.DENIED:
+                self.blockers.append(
+                    f"The policy of {self.intent.bucket} denies {request.action} to {caller}: "
+                    f"{', '.join(shown(name) for name in outcome.denied_by)}. Run as somebody whom it spares."
+                )
+
+    @property
+    def bucket_arn(self) -> str:
+        return f"arn:{self.observed.partition}:s3:::{self.intent.bucket}"
 
     def _guard_findings(self, policy: Document | None, spec: GuardSpec, merged: merge.Merge) -> None:
         ours = [statement for statement in policy.statements if guard.is_ours(statement)] if policy else []
@@ -782,9 +827,9 @@ class _Assessment:
             )
 
     def _tls(self, policy: Document | None) -> None:
-        bucket_arn = f"arn:{self.observed.partition}:s3:::{self.intent.bucket}"
         if all(
-            decision.decide(policy, request).outcome == decision.DENIED for request in effect.plain_http(bucket_arn)
+            decision.decide(policy, request).outcome == decision.DENIED
+            for request in effect.plain_http(self.bucket_arn)
         ):
             return
         asked = self.intent.guard.require_tls

@@ -297,13 +297,13 @@ findings:
       type: raw
       sample:
         algorithm: "aws:kms"
-        key: arn:aws:kms:eu-central-1:111122223333:key/99999999-12ab-34cd-56ef-1234567890ab
+        key_arn: arn:aws:kms:eu-central-1:111122223333:key/99999999-12ab-34cd-56ef-1234567890ab
     wanted:
       description: What was asked for. None where nothing was.
       type: raw
       sample:
         algorithm: "aws:kms"
-        key: arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+        key_arn: arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
     remedy:
       description: What to run or to do.
       type: str
@@ -492,7 +492,12 @@ def _look(module: AnsibleAWSModule) -> dict[str, Any]:
             tags=settings is not None and settings.tags is not None,
         )
     observed = Observed(
-        account=caller.account, partition=caller.partition, region=session.region, bucket=bucket, key=key
+        account=caller.account,
+        partition=caller.partition,
+        region=session.region,
+        bucket=bucket,
+        key=key,
+        caller_arn=caller.arn,
     )
     outcome = posture.assess(observed, intent)
     return {"changed": False, **outcome.to_dict(), **_shown(observed, intent, outcome)}
@@ -515,6 +520,7 @@ def _intent(params: dict[str, Any], placeholder: str) -> Intent:
         bucket_key=params["bucket_key"],
         blocked_encryption_types=None if blocked is None else tuple(blocked),
         on_conflict=params["on_conflict"],
+        allow_lockout=params["allow_lockout"],
         block_public_access=params["block_public_access"],
         versioning=params["versioning"],
         tags=None if params["tags"] is None else {str(name): str(value) for name, value in params["tags"].items()},

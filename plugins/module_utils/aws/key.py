@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.sealed.s3.plugins.module_utils import key_state
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, NotFound, Refused
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState, Rotation
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import shown
 
 if TYPE_CHECKING:
     from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 # PutKeyPolicy: a new principal may need a delay before it can be included in a key policy.
 PRINCIPAL_WAITS = (1.0, 2.0, 4.0, 8.0, 8.0)
 
-PLACEHOLDER_ID = key_state.PLACEHOLDER_ID
+# IAM User Guide, "IAM identifiers": the unique id that stands for a user or role that was deleted.
+_DELETED_PRINCIPAL = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}")
 
 
 class Key:
@@ -140,8 +143,10 @@ class Key:
     def put_policy(self, document: documents.Document, *, principals: tuple[str, ...] = ()) -> None:
         """PutKeyPolicy with the lock-out safety check on.
 
-        Tried again, a bounded number of times, while KMS does not know a principal yet; then Refused names
-        ``principals``. Raises Refused where KMS's own check says that nobody could change the policy any more.
+        Tried again, a bounded number of times, while KMS does not know a principal yet.
+
+        :param principals: those that are new to it, to be named when KMS does not come to know them.
+        :raises Refused: when KMS does not know a principal.
         """
         waits = iter(PRINCIPAL_WAITS)
         while True:
@@ -162,15 +167,16 @@ class Key:
                     raise
                 wait = next(waits, None)
                 if wait is None:
-                    raise Refused(
-                        f"KMS does not know a principal of the new policy of key {self.arn}: "
-                        f"one of {', '.join(principals) or 'the principals of the policy'}. "
-                        f"It was tried {len(PRINCIPAL_WAITS) + 1} times over "
-                        f"{sum(PRINCIPAL_WAITS):.0f} seconds. Check that each exists; a principal made a moment ago "
-                        "may need a minute more.",
-                        code=error.code,
-                    ) from error
+                    raise Refused(self._unknown_principals(document, principals), code=error.code) from error
                 time.sleep(wait)
+
+    def _unknown_principals(self, document: documents.Document, principals: tuple[str, ...]) -> str:
+        named = ", ".join(principals) or "those of the policy"
+        return (
+            f"KMS does not know a principal of the new policy of key {self.arn}: one of {named}.{_deleted(document)} "
+            f"It was tried {len(PRINCIPAL_WAITS) + 1} times over {sum(PRINCIPAL_WAITS):.0f} seconds. Check that each "
+            "exists; a principal made a moment ago may need a minute more."
+        )
 
     def put_description(self, description: str) -> None:
         call(
@@ -206,3 +212,19 @@ class Key:
             KeyId=self.arn,
             Tags=[{"TagKey": name, "TagValue": value} for name, value in tags.items()],
         )
+
+
+def _deleted(document: documents.Document) -> str:
+    """A sentence on principals that were deleted: KMS hands out their unique ids and does not take them back."""
+    gone = [
+        f"{name} in {shown(documents.label(statement, index))}"
+        for index, statement in enumerate(document.statements)
+        for name in _principals(statement)
+        if _DELETED_PRINCIPAL.fullmatch(name)
+    ]
+    return f" Or one that was deleted and has to be taken out of the policy first: {', '.join(gone)}." if gone else ""
+
+
+def _principals(statement: Mapping[str, Any]) -> list[str]:
+    named = statement.get("Principal", statement.get("NotPrincipal"))
+    return [str(name) for name in documents.as_list(named.get("AWS", []))] if isinstance(named, Mapping) else []

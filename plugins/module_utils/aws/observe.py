@@ -37,6 +37,7 @@ def bucket(session: Session, name: str, *, versioning: bool, tags: bool, setting
 
     :param versioning, tags: read these too.
     :param settings: read default encryption and public access block; without them, only the policy.
+    :raises BucketNameError: for what cannot be the name of a bucket.
     :raises Unreachable: where no answer came, for this says nothing about the bucket.
     """
     there = Bucket(session, name)
@@ -53,6 +54,7 @@ def bucket(session: Session, name: str, *, versioning: bool, tags: bool, setting
         region=located.region,
         account=located.account,
         default_encryption=_attempt(lambda: _rule(there.default_encryption())) if settings else None,
+        blocked_types_known=there.sdk_knows_blocked_types,
         policy=_attempt(there.policy),
         public_access_block=_attempt(there.public_access_block) if settings else None,
         versioning=_attempt(there.versioning) if versioning else None,

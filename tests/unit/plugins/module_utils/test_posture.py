@@ -82,7 +82,7 @@ def assess(*, bucket: Mapping[str, Any] | None = None, key: Mapping[str, Any] | 
         region=REGION,
         bucket=replace(GOOD_BUCKET, **(bucket or {})),
         key=replace(GOOD_KEY, **(key or {})),
-        locked_out=intent.pop("locked_out", None),
+        caller_arn=intent.pop("caller_arn", ADMIN),
     )
     return posture.assess(observed, replace(INTENT, **intent))
 
@@ -333,6 +333,12 @@ def test_blocked_types_are_compared_only_where_asked(asked: tuple[str, ...] | No
     )
 
 
+def test_blocked_types_that_cannot_be_seen_are_not_set_again_and_again() -> None:
+    rule = DefaultRule("aws:kms", KEY, True)
+    outcome = assess(bucket={"default_encryption": rule, "blocked_types_known": False})
+    assert (ids(outcome), planned(outcome), outcome.compliance) == (["blocked_types_unknown"], [], "compliant")
+
+
 def test_default_encryption_that_could_not_be_read_is_not_called_missing() -> None:
     missing = NotRead("Not permitted.", "s3:GetEncryptionConfiguration")
     outcome = assess(bucket={"default_encryption": missing})
@@ -459,9 +465,44 @@ def test_a_policy_too_large_is_a_blocker() -> None:
     assert "S3 takes 20480" in outcome.blockers[0]
 
 
-def test_a_lock_out_is_a_blocker() -> None:
-    assert assess(locked_out="You would lock yourself out.").blockers == ("You would lock yourself out.",)
-    assert assess(bucket={"exists": False}, locked_out="So would you.").blockers == ("So would you.",)
+def test_a_lock_out_is_a_blocker_where_the_guard_would_be_written() -> None:
+    asked = replace(INTENT.guard, encryption_admins=(USER,))
+    assert "encryption_admins would lock out the caller" in assess(guard=asked).blockers[0]
+    assert "encryption_admins would lock out the caller" in assess(bucket={"exists": False}, guard=asked).blockers[0]
+    assert assess(guard=asked, allow_lockout=True).blockers == ()
+    assert assess(guard=asked, caller_arn=USER).blockers == ()
+    there = {"policy": guarded(replace(asked, key_arn=KEY))}
+    assert assess(guard=asked, bucket=there).blockers == ()
+
+
+def test_a_write_that_the_policy_denies_to_the_caller_is_a_blocker() -> None:
+    admins_only = guarded(replace(SPEC, encryption_admins=(USER,)))
+    drifted = {"policy": admins_only, "default_encryption": DefaultRule("AES256")}
+    asked = replace(INTENT.guard, encryption_admins=(USER,))
+    outcome = assess(bucket=drifted, guard=asked)
+    assert (
+        f"denies s3:PutEncryptionConfiguration to {ADMIN}: SealedS3DenyDefaultEncryptionChanges" in outcome.blockers[0]
+    )
+    assert assess(bucket=drifted, guard=asked, caller_arn=USER).blockers == ()
+    # The ARN of a session does not tell enough to be sure.
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/Uploader/me"
+    assert assess(bucket=drifted, guard=asked, caller_arn=session).blockers == ()
+    frozen = {
+        "Sid": "Frozen",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutBucketPolicy",
+        "Resource": f"arn:aws:s3:::{BUCKET}",
+    }
+    stuck = assess(bucket={"policy": policy(frozen)}, caller_arn=session)
+    assert "denies s3:PutBucketPolicy" in stuck.blockers[0]
+    assert assess(bucket={"policy": guarded(SPEC, frozen)}).blockers == ()
+
+
+def test_a_bucket_that_s3_would_not_create_is_a_blocker() -> None:
+    observed = Observed(ACCOUNT, "aws", REGION, ObservedBucket(exists=False), GOOD_KEY)
+    outcome = posture.assess(observed, replace(INTENT, bucket="Old_Style"))
+    assert "S3 creates no bucket named" in outcome.blockers[0]
 
 
 def test_a_policy_that_could_not_be_read_is_not_called_unguarded() -> None:
