@@ -1,0 +1,42 @@
+# Work in this checkout. A machine needs Python 3.12 or 3.13, make and git; the rest is installed below this folder.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test localstack lint unit molecule clean
+
+BOOTSTRAP := .cache/bootstrap/bin/python
+HARNESS := tests/harness
+
+help:  ## Show what there is
+	@sed -n 's/^\([a-z]*\):.*##\(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+		printf '%-18s %s\n' "$$target" "$$text"; done
+
+.PHONY: bootstrap
+bootstrap:
+	@sh $(HARNESS)/bootstrap.sh
+
+setup: bootstrap  ## Install what work in the checkout needs; then .venv/bin/ansible-playbook and the like run from here
+	@$(BOOTSTRAP) $(HARNESS)/environments.py dev
+	@echo "Ready: .venv/bin/ansible-playbook sealed.s3.encrypt, .venv/bin/ansible-doc sealed.s3.sse_kms_policy, ..."
+
+demo: bootstrap  ## Show the main job on a LocalStack: a bucket with a policy of its own is sealed, and proves it
+	@$(BOOTSTRAP) $(HARNESS)/environments.py dev localstack
+	@.venv/bin/python $(HARNESS)/demo.py
+
+test: bootstrap  ## Run every check, as CI does
+	@$(BOOTSTRAP) $(HARNESS)/checks.py
+
+lint: bootstrap  ## Run the checks that only read the code
+	@$(BOOTSTRAP) $(HARNESS)/checks.py lint
+
+unit: bootstrap  ## Run the unit tests
+	@$(BOOTSTRAP) $(HARNESS)/checks.py unit
+
+molecule: bootstrap  ## Run all Molecule scenarios against a LocalStack
+	@$(BOOTSTRAP) $(HARNESS)/checks.py molecule
+
+localstack: bootstrap  ## Start a LocalStack, print how to reach it, stop it on Ctrl-C
+	@$(BOOTSTRAP) $(HARNESS)/environments.py localstack
+	@$(BOOTSTRAP) $(HARNESS)/localstack.py
+
+clean:  ## Remove what was installed
+	rm -rf .venv .cache .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

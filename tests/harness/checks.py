@@ -1,0 +1,331 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the checks: all, those of a group, or those named; two side by side.
+
+    python tests/harness/checks.py [--show] [GROUP or CHECK ...]
+
+What a check prints is shown when it fails, or with --show while it runs. A check also fails when the tool behind it
+skips what it was to do and calls that a success.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import environments
+from environments import COLLECTIONS, ROOT, program
+
+SIDE_BY_SIDE = 2
+CORES = ("2.19", "2.20", "2.21")
+BOOTSTRAP_PIP = {"2.19": "get_pip_24_2.py", "2.20": "get_pip_25_2.py", "2.21": "get_pip_25_2.py"}
+# ansible-test fetches a bootstrap of pip from a host of its own; the one that Python carries does as well.
+BOOTSTRAP_STUB = """\
+import ensurepip, subprocess, sys
+ensurepip.bootstrap()
+arguments = [one for one in sys.argv[1:] if one not in ("setuptools", "wheel")]
+subprocess.check_call([sys.executable, "-m", "pip", "install", *arguments])
+"""
+# How tools say that they left something out.
+SKIPPED = re.compile(r"all targets skipped|skipping (?:sanity )?test|\bskipp?(?:ed|ing)\b.*\b(?:lint|doc|test)", re.I)
+
+
+class Failed(Exception):
+    """A check did not pass; the text says why where its output does not."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a check is given.
+
+    :ivar folder: a temporary folder of its own.
+    :ivar output: where its output goes.
+    """
+
+    folder: Path
+    output: IO[str]
+
+    def __call__(self, *command: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
+        """Run a command.
+
+        :raises Failed: when it ends with another code than 0.
+        """
+        self.output.write(f"$ {' '.join(command)}\n")
+        self.output.flush()
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env={**os.environ, **ANSIBLE, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if done.returncode:
+            raise Failed(f"{Path(command[0]).name} ended with code {done.returncode}")
+
+    def printed(self) -> str:
+        """What the check has printed so far."""
+        return Path(self.output.name).read_text(encoding="utf-8", errors="replace")
+
+
+ANSIBLE = {
+    "ANSIBLE_COLLECTIONS_PATH": str(environments.CACHE),
+    "ANSIBLE_HOME": str(environments.CACHE / "ansible"),
+    "ANSIBLE_NOCOLOR": "1",
+    "NO_COLOR": "1",
+    "PATH": f"{environments.folder('dev') / 'bin'}{os.pathsep}{os.environ['PATH']}",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check.
+
+    :ivar name: its name on the command line.
+    :ivar groups: what else selects it.
+    :ivar needs: the environments that it uses beside ``dev``.
+    :ivar seconds: about how long it takes; the longest start first.
+    """
+
+    name: str
+    run: Callable[[Run], None]
+    groups: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    seconds: int = 10
+
+
+def dev(*command: str) -> Callable[[Run], None]:
+    """A check that is one command of the environment ``dev``."""
+
+    def check(run: Run) -> None:
+        run(program("dev", command[0]), *command[1:])
+
+    return check
+
+
+def unit(run: Run) -> None:
+    data = {"COVERAGE_FILE": str(run.folder / "coverage")}
+    run(program("dev", "coverage"), "run", "-m", "pytest", "-q", "tests/unit", "tests/consistency", env=data)
+    run(program("dev", "coverage"), "report", env=data)
+
+
+def documentation(run: Run) -> None:
+    run(program("dev", "antsibull-docs"), "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all",
+        "--disallow-unknown-collection-refs", ".")  # fmt: skip
+    run(program("dev", "antsibull-changelog"), "lint")
+
+
+def in_collection_path(run: Run) -> Path:
+    """A copy of the checkout where ansible-test accepts it: below ansible_collections, outside of any repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.split("\0")  # fmt: skip
+    target = run.folder / "ansible_collections" / "sealed" / "s3"
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    shutil.copytree(COLLECTIONS / "amazon", run.folder / "ansible_collections" / "amazon")
+    return target
+
+
+def ansible_test(run: Run, core: str, *command: str) -> Path:
+    """Run ansible-test of an ansible-core in a copy of the checkout, with a HOME of its own."""
+    target = in_collection_path(run)
+    cached = run.folder / "home" / ".ansible" / "test" / "cache" / BOOTSTRAP_PIP[core]
+    cached.parent.mkdir(parents=True)
+    cached.write_text(BOOTSTRAP_STUB, encoding="utf-8")
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    venv = environments.folder(f"core-{core}") / "bin"
+    run(
+        str(venv / "ansible-test"), *command, "--color", "no", "--python", python,
+        cwd=target,
+        env={"HOME": str(run.folder / "home"), "PATH": f"{venv}{os.pathsep}{os.environ['PATH']}",
+             "ANSIBLE_COLLECTIONS_PATH": str(run.folder), "ANSIBLE_HOME": str(run.folder / "home" / ".ansible")},
+    )  # fmt: skip
+    return target
+
+
+def sanity(core: str) -> Callable[[Run], None]:
+    def check(run: Run) -> None:
+        ansible_test(run, core, "sanity", "--requirements")
+        ran = set(re.findall(r'^Running sanity test "([\w-]+)"', run.printed(), re.M))
+        ansible_test_again = subprocess.run(
+            [str(environments.folder(f"core-{core}") / "bin" / "ansible-test"), "sanity", "--list-tests"],
+            cwd=run.folder / "ansible_collections" / "sealed" / "s3", check=True, capture_output=True, text=True,
+            env={**os.environ, "HOME": str(run.folder / "home")},
+        )  # fmt: skip
+        missing = set(ansible_test_again.stdout.split()) - ran
+        if missing or not ran:
+            raise Failed(f"these sanity tests did not run: {', '.join(sorted(missing))}")
+
+    return check
+
+
+def units(core: str) -> Callable[[Run], None]:
+    def check(run: Run) -> None:
+        ansible_test(run, core, "units")
+        if not re.search(r"\b[1-9][0-9]* passed", run.printed()):
+            raise Failed("no unit test was run")
+
+    return check
+
+
+def built(run: Run) -> Path:
+    """The collection's archive, built from a copy of what is in the repository."""
+    run(program("dev", "ansible-galaxy"), "collection", "build", "--output-path", str(run.folder),
+        cwd=in_collection_path(run))  # fmt: skip
+    (archive,) = run.folder.glob("sealed-s3-*.tar.gz")
+    return archive
+
+
+def build(run: Run) -> None:
+    archive = built(run)
+    installed = run.folder / "installed"
+    run(program("dev", "ansible-galaxy"), "collection", "install", str(archive), "--no-deps", "--offline",
+        "--collections-path", str(installed))  # fmt: skip
+    shutil.copytree(COLLECTIONS / "amazon", installed / "ansible_collections" / "amazon")
+    where = {"ANSIBLE_COLLECTIONS_PATH": str(installed)}
+    for kind, folder in (("module", "modules"), ("filter", "filter")):
+        names = sorted(path.stem for path in (ROOT / "plugins" / folder).glob("*.py") if path.stem != "__init__")
+        run(program("dev", "ansible-doc"), "--type", kind, *(f"sealed.s3.{name}" for name in names), env=where)
+    run(program("dev", "ansible-doc"), "--type", "role", "sealed.s3.encrypted_s3", env=where)
+    for playbook in sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml")):
+        run(program("dev", "ansible-playbook"), "--syntax-check", f"sealed.s3.{playbook}", env=where)
+
+
+def galaxy_importer(run: Run) -> None:
+    archive = built(run)
+    settings = run.folder / "galaxy-importer.cfg"
+    settings.write_text("[galaxy-importer]\nRUN_ANSIBLE_DOC = True\nRUN_ANSIBLE_LINT = True\nOFFLINE_ANSIBLE_LINT = True\n"
+                        "REQUIRE_V1_OR_GREATER = False\nCHECK_REQUIRED_TAGS = True\n", encoding="utf-8")  # fmt: skip
+    venv = environments.folder("galaxy-importer") / "bin"
+    run(
+        str(venv / "python"), "-m", "galaxy_importer.main", str(archive),
+        cwd=run.folder,
+        env={"GALAXY_IMPORTER_CONFIG": str(settings), "PATH": f"{venv}{os.pathsep}{os.environ['PATH']}"},
+    )  # fmt: skip
+    printed = run.printed()
+    wrong = [line for line in printed.splitlines() if re.match(r"(ERROR|WARNING)", line) or "not found" in line]
+    if wrong or "Importer processing completed successfully" not in printed:
+        raise Failed("galaxy-importer is not content: " + " | ".join(wrong))
+    for tool in ("ansible-doc", "ansible-lint"):
+        if tool not in printed:
+            raise Failed(f"galaxy-importer did not run {tool}")
+
+
+def molecule(run: Run) -> None:
+    run(program("dev", "python"), str(ROOT / "tests" / "harness" / "localstack.py"), program("dev", "molecule"),
+        "test", "--all", env={"ANSIBLE_HOME": str(run.folder / "ansible")})  # fmt: skip
+
+
+CHECKS = (
+    Check("molecule", molecule, needs=("localstack",), seconds=240),
+    *(Check(f"sanity-{core}", sanity(core), ("sanity",), (f"core-{core}",), 90) for core in CORES),
+    *(Check(f"units-{core}", units(core), ("units",), (f"core-{core}",), 45) for core in CORES),
+    Check("galaxy-importer", galaxy_importer, ("lint",), ("galaxy-importer",), 40),
+    Check("ansible-lint", dev("ansible-lint"), ("lint",), seconds=40),
+    Check("unit", unit, seconds=30),
+    Check("mypy", dev("mypy", "plugins", "tests/harness", "tests/unit"), ("lint",), seconds=30),
+    Check("build", build, seconds=20),
+    Check("documentation", documentation, ("lint",), seconds=10),
+    Check("yamllint", dev("yamllint", "--strict", "."), ("lint",), seconds=3),
+    Check("ruff", dev("ruff", "check", "."), ("lint",), seconds=1),
+    Check("ruff-format", dev("ruff", "format", "--check", "--diff", "."), ("lint",), seconds=1),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a check went; ``problem`` is empty for one that passed."""
+
+    check: Check
+    seconds: float
+    problem: str
+    printed: str
+
+
+def perform(check: Check, show: bool) -> Outcome:
+    """Run one check, with its environments."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix=f"sealed-s3-{check.name}-") as folder:
+        output = Path(folder) / "output.txt"
+        with output.open("w", encoding="utf-8") as file:
+            run = Run(Path(folder), file)
+            follow = subprocess.Popen(["tail", "-f", str(output)]) if show else None
+            problem = ""
+            try:
+                environments.ensure_all(check.needs)
+                check.run(run)
+                file.flush()
+                skipped = [line for line in run.printed().splitlines() if SKIPPED.search(line)]
+                if skipped:
+                    problem = f"something was skipped: {skipped[0].strip()}"
+            except (Failed, subprocess.CalledProcessError) as error:
+                problem = str(error)
+            finally:
+                if follow:
+                    follow.terminate()
+        return Outcome(check, time.monotonic() - start, problem, output.read_text(encoding="utf-8", errors="replace"))
+
+
+def chosen(names: Sequence[str]) -> list[Check]:
+    """The checks of the names and groups, the longest first; all for none."""
+    known = {name for check in CHECKS for name in (check.name, *check.groups)}
+    unknown = sorted(set(names) - known)
+    if unknown:
+        raise SystemExit(f"There is no check or group {', '.join(unknown)}; there are {', '.join(sorted(known))}.")
+    selected = [check for check in CHECKS if not names or set(names) & {check.name, *check.groups}]
+    return sorted(selected, key=lambda check: -check.seconds)
+
+
+def report(outcomes: Iterable[Future[Outcome]]) -> list[Outcome]:
+    """Say how each check went, as it ends."""
+    done: list[Outcome] = []
+    for future in outcomes:
+        outcome = future.result()
+        done.append(outcome)
+        if outcome.problem:
+            print(f"\n--- {outcome.check.name} failed: {outcome.problem}\n{outcome.printed}")
+            print(f"--- To run it alone: make bootstrap && .cache/bootstrap/bin/python tests/harness/checks.py "
+                  f"--show {outcome.check.name}\n", flush=True)  # fmt: skip
+        else:
+            summary = re.findall(r"^.*\b[0-9]+ passed.*$|^TOTAL.*$", outcome.printed, re.M)
+            print(f"passed {outcome.check.name} in {outcome.seconds:.0f} s  {'; '.join(summary).strip('= ')}", flush=True)
+    return done
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--show", action="store_true", help="show what the checks print while they run")
+    parser.add_argument("names", nargs="*", metavar="GROUP or CHECK")
+    options = parser.parse_args()
+    checks = chosen(options.names)
+    start = time.monotonic()
+    environments.ensure_all(("dev",))
+    with ThreadPoolExecutor(1 if options.show else SIDE_BY_SIDE) as pool:
+        done = report(as_completed([pool.submit(perform, check, options.show) for check in checks]))
+    print(f"\n{'check':<18} {'seconds':>8}  outcome")
+    for outcome in sorted(done, key=lambda one: [check.name for check in checks].index(one.check.name)):
+        print(f"{outcome.check.name:<18} {outcome.seconds:>8.0f}  {outcome.problem or 'passed'}")
+    failed = sum(bool(outcome.problem) for outcome in done)
+    print(f"\nAll in {time.monotonic() - start:.0f} s.\n{len(done) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
