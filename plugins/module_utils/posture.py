@@ -941,10 +941,18 @@ class _Assessment:
         """The command that mends it, as far as it can be known here; the rest of the variables stay as they are."""
         variables = {"encrypted_s3_bucket": self.intent.bucket, "encrypted_s3_region": self.observed.region}
         if playbook == "sealed.s3.encrypt" and self.intent.key is not None:
-            by_alias = self.intent.key_managed or self.intent.create_key
-            variables["encrypted_s3_key_alias" if by_alias else "encrypted_s3_key_arn"] = self.intent.key
+            variables.update(self._key_variable(self.intent.key))
         given = " ".join(f"-e {shlex.quote(f'{name}={value}')}" for name, value in variables.items())
         return f"ansible-playbook {playbook} {given}"
+
+    def _key_variable(self, key: str) -> dict[str, str]:
+        try:
+            by_alias = key_state.parse_name(key).kind == "alias"
+        except key_state.KeyNameError:
+            return {}
+        if by_alias and (self.intent.key_managed or self.intent.create_key):
+            return {"encrypted_s3_key_alias": key}
+        return {"encrypted_s3_key_arn": self.key_arn or key}
 
 
 _STATE_SHOWN = ("arn", "state", "spec", "usage", "manager", "region", "deletion_date")

@@ -103,7 +103,7 @@ def _rule(found: EncryptionRule | None) -> DefaultRule | None:
         return None
     return DefaultRule(
         algorithm=found.algorithm,
-        key=found.key_arn,
+        key_arn=found.key_arn,
         bucket_key=found.bucket_key,
         blocked=found.blocked_encryption_types,
     )
