@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring a bucket policy to what was planned, and see that it arrived and that nothing foreign was lost."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
+from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
+from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
+from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import is_ours
+from ansible_collections.sealed.s3.plugins.module_utils.policy.merge import lost_statements
+from ansible_collections.sealed.s3.plugins.module_utils.policy.plan import Plan
+
+# How often the policy is merged and written when somebody else writes at the same time.
+WRITES = 3
+# Waits between reads, in seconds, while S3 hands out the policy of before the write: bucket configurations are
+# eventually consistent (Amazon S3 User Guide, "Amazon S3 data consistency model").
+READ_BACK_WAITS = (0.5, 1.0, 2.0, 4.0)
+
+# Actions of ours that services other than today's S3 may not know, and the option that takes each out.
+_YOUNG_ACTIONS = (
+    ("s3:UpdateObjectEncryption", "guard_object_encryption_updates to false"),
+    ("s3:ReplicateObject", "guard_replicas to false"),
+    ("s3:PutEncryptionConfiguration", "encryption_admins to an empty list"),
+)
+# What S3 puts in the place of a principal that was deleted (IAM User Guide, "IAM identifiers", unique ids).
+_DELETED_PRINCIPAL = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a policy.
+
+    :ivar before: as it was read first; None for none.
+    :ivar after: as it is then, in check mode as it would be.
+    :ivar plan: what was planned on ``before``.
+    :ivar interfered: somebody else wrote between our write and the reading back.
+    """
+
+    before: Document | None
+    after: Document | None
+    plan: Plan
+    interfered: bool = False
+
+
+def settle(bucket: Bucket, plan: Callable[[Document | None], Plan], *, check_mode: bool) -> Outcome:
+    """Read the policy, plan, write, read back.
+
+    Between the read and the write stands nothing but ``plan``, which must be pure: S3 has no conditional write of a
+    policy.
+
+    :raises AwsError, PolicyError: with ``previous_policy`` in the details once the policy was read.
+    """
+    before = bucket.policy()
+    try:
+        planned = plan(before)
+        if not planned.merge.changed:
+            return Outcome(before=before, after=before, plan=planned)
+        if check_mode:
+            return Outcome(before=before, after=planned.merge.document, plan=planned)
+        return _write(bucket, plan, before=before, planned=planned)
+    except (AwsError, PolicyError) as error:
+        error.details.setdefault("previous_policy", before.to_dict() if before else None)
+        raise
+
+
+def _write(
+    bucket: Bucket, plan: Callable[[Document | None], Plan], *, before: Document | None, planned: Plan
+) -> Outcome:
+    current, wanted = before, planned
+    for attempt in range(WRITES):
+        written = wanted.merge.document
+        _put(bucket, written)
+        there = _read_back(bucket, before=current, written=written)
+        if documents.equal(there, written):
+            return Outcome(before=before, after=written, plan=planned, interfered=attempt > 0)
+        lost = lost_statements(written, there)
+        if lost:
+            raise Refused(
+                f"The policy of bucket {bucket.name} was written, and statements of others are not in it now that were "
+                f"there before: {', '.join(shown(name) for name in lost)}. Somebody else wrote the policy at the same "
+                "time. Compare it with previous_policy, put back what should be there, and run again.",
+                policy=there.to_dict() if there else None,
+            )
+        wanted = plan(there)
+        if not wanted.merge.changed:
+            return Outcome(before=before, after=there, plan=planned, interfered=True)
+        current = there
+    raise Refused(
+        f"The policy of bucket {bucket.name} was written {WRITES} times, and each time it read differently afterwards: "
+        "somebody else keeps writing it. Find out who, and run again. What was there before is in previous_policy.",
+        policy=current.to_dict() if current else None,
+    )
+
+
+def _put(bucket: Bucket, document: Document | None) -> None:
+    if document is None:
+        bucket.delete_policy()
+        return
+    try:
+        bucket.put_policy(document)
+    except AwsError as error:
+        if error.code == "MalformedPolicy":
+            raise Refused(f"{error} {_malformed(document)}", code=error.code, **error.details) from error
+        if error.code in ("PolicyTooLarge", "EntityTooLarge"):
+            raise Refused(
+                f"{error} It has {documents.size(document)} bytes, and S3 takes {documents.MAX_SIZE}. Shorten the "
+                "policy first.",
+                code=error.code,
+            ) from error
+        raise
+
+
+def _malformed(document: Document) -> str:
+    """What may have made the service refuse the policy, which was valid as far as can be told here."""
+    advice: list[str] = []
+    gone = [
+        f"{shown(name)} in {shown(documents.label(statement, index))}"
+        for index, statement in enumerate(document.statements)
+        if not is_ours(statement)
+        for name in _principals(statement)
+        if _DELETED_PRINCIPAL.fullmatch(name)
+    ]
+    if gone:
+        advice.append(
+            f"The policy names principals that were deleted, which S3 does not take back: {', '.join(gone)}. "
+            "Take them out of these statements."
+        )
+    actions = {statement.get("Action") for statement in document.statements if is_ours(statement)}
+    young = [f"{action} (set {option})" for action, option in _YOUNG_ACTIONS if action in actions]
+    if young:
+        advice.append(f"If the service does not know an action of the guard, leave it out: {', '.join(young)}.")
+    return " ".join(advice) or "Nothing was changed."
+
+
+def _principals(statement: dict[str, Any]) -> list[str]:
+    named = statement.get("Principal", statement.get("NotPrincipal"))
+    return [str(name) for name in documents.as_list(named.get("AWS", []))] if isinstance(named, dict) else []
+
+
+def _read_back(bucket: Bucket, *, before: Document | None, written: Document | None) -> Document | None:
+    """The policy after a write.
+
+    While it is the one of before, S3 may just not have caught up; a third one counts when it is read twice.
+    """
+    try:
+        there = bucket.policy()
+        for wait in READ_BACK_WAITS:
+            if documents.equal(there, written):
+                break
+            time.sleep(wait)
+            again = bucket.policy()
+            if documents.equal(again, there) and not documents.equal(there, before):
+                break
+            there = again
+    except (AwsError, PolicyError) as error:
+        error.args = (
+            f"The policy of bucket {bucket.name} was written, and could not be read back to see that it came through. "
+            f"{error}",
+        )
+        raise
+    return there

@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to hold before a bucket is sealed under a key: both are there, usable and in one Region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.sealed.s3.plugins.module_utils import bucket_name, key_state
+from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
+from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
+from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Caller
+
+if TYPE_CHECKING:
+    from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A bucket and a key that passed.
+
+    :ivar bucket: None for one that is planned and not there yet.
+    :ivar key_arn: the full ARN; for a planned key one that says that it is not known yet; None where none was asked.
+    """
+
+    caller: Caller
+    bucket: Bucket | None
+    key_arn: str | None
+
+
+def check(session: Session, params: Mapping[str, Any], *, needs_key: bool) -> Ready:
+    """Check names before any call is made; then the caller, the bucket and the key, in this order.
+
+    :param params: a module's parameters, with ``bucket``, ``key``, ``bucket_planned`` and ``key_planned``.
+    :raises AwsError, PolicyError: with the sentence.
+    """
+    bucket_name.validate(params["bucket"], new=params["bucket_planned"])
+    look_up = needs_key and not params["key_planned"]
+    if look_up:
+        try:
+            key_state.parse_name(params["key"])
+        except key_state.KeyNameError as error:
+            raise Refused(str(error)) from error
+
+    region = session.region
+    caller = session.caller()
+    bucket = None
+    if not params["bucket_planned"]:
+        bucket = Bucket(session, params["bucket"])
+        bucket.locate()
+    key_arn = None
+    if look_up:
+        key = Key.resolve(session, params["key"], region=region)
+        key.judge(region=region)
+        key_arn = key.arn
+    elif needs_key:
+        key_arn = Key.placeholder(session, region=region)
+    return Ready(caller=caller, bucket=bucket, key_arn=key_arn)

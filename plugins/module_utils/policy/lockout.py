@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the guard of default encryption would leave out the one who puts it there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.sealed.s3.plugins.module_utils.policy.conditions import arn_match, wildcard_match
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import shown
+
+
+def admits(patterns: Iterable[str], caller_arn: str) -> bool | None:
+    """Whether aws:PrincipalArn of the caller matches one of the patterns.
+
+    For a session of a role, aws:PrincipalArn is the ARN of the role with its path, and the ARN of the session has no
+    path (IAM User Guide, "AWS global condition context keys", aws:PrincipalArn). So a pattern with a path that fits by
+    the role's name alone gives None: it cannot be known from here.
+
+    :param caller_arn: as GetCallerIdentity tells it.
+    """
+    role = _role_of_session(caller_arn)
+    principal = _principal(caller_arn)
+    listed = list(patterns)
+    if any(arn_match(pattern, principal) for pattern in listed):
+        return True
+    if role is not None and any(_fits_by_name(pattern, account=role[0], name=role[1]) for pattern in listed):
+        return None
+    return False
+
+
+def refusal(patterns: Iterable[str], caller_arn: str) -> str | None:
+    """Why such a guard is refused: a sentence, or None where it leaves the caller in, or may do so."""
+    listed = list(patterns)
+    if not listed or admits(listed, caller_arn) is not False:
+        return None
+    return (
+        f"encryption_admins would lock out the caller: none of {_listed(listed)} matches "
+        f"{shown(_principal(caller_arn))}, so the next change of default encryption from here would be denied. "
+        "Add that ARN, or set allow_lockout to true."
+    )
+
+
+def doubt(patterns: Iterable[str], caller_arn: str) -> str | None:
+    """What to say where it cannot be known: a sentence, or None."""
+    listed = list(patterns)
+    if not listed or admits(listed, caller_arn) is not None:
+        return None
+    return (
+        f"Whether encryption_admins admits the caller cannot be told: {shown(caller_arn)} does not say the path of its "
+        f"role, and {_listed(listed)} asks for one. Check that the path is right."
+    )
+
+
+def _listed(patterns: Iterable[str]) -> str:
+    return ", ".join(shown(pattern) for pattern in patterns)
+
+
+def _principal(caller_arn: str) -> str:
+    role = _role_of_session(caller_arn)
+    return caller_arn if role is None else f"{role[0]}:role/{role[1]}"
+
+
+def _role_of_session(caller_arn: str) -> tuple[str, str] | None:
+    """``arn:PARTITION:iam::ACCOUNT`` and the name of the role, for the ARN of an assumed role's session."""
+    parts = caller_arn.split(":", 5)
+    if len(parts) != 6 or parts[2] != "sts" or not parts[5].startswith("assumed-role/"):
+        return None
+    return f"arn:{parts[1]}:iam::{parts[4]}", parts[5].split("/")[1]
+
+
+def _fits_by_name(pattern: str, *, account: str, name: str) -> bool:
+    head, _slash, path = pattern.partition("/")
+    return "/" in path and arn_match(head, f"{account}:role") and wildcard_match(path.rsplit("/", 1)[1], name)
