@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A proxy in front of an AWS endpoint: names the calls that pass through it, and can hold them up or change an answer.
+
+It shares no code with the collection.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+# Subresources of a bucket, by their query (Amazon S3 API Reference).
+BUCKET_OPERATIONS = {
+    "policy": "BucketPolicy",
+    "encryption": "BucketEncryption",
+    "publicAccessBlock": "PublicAccessBlock",
+    "versioning": "BucketVersioning",
+    "tagging": "BucketTagging",
+}
+VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Delete"}
+HELD_FOR = 60.0
+
+
+def operation(method: str, target: str, headers: Any, body: bytes) -> str:
+    """The name of the AWS operation that an HTTP request asks for."""
+    if "X-Amz-Target" in headers:
+        return str(headers["X-Amz-Target"]).rpartition(".")[2]
+    parts = urlsplit(target)
+    query = parse_qs(parts.query, keep_blank_values=True)
+    action = re.search(rb"(?:^|&)Action=(\w+)", body) if parts.path == "/" and method == "POST" else None
+    if action:
+        return action.group(1).decode()
+    for name, suffix in BUCKET_OPERATIONS.items():
+        if name in query:
+            return VERBS[method] + suffix
+    if "/" not in parts.path.strip("/") and not query:
+        return {"HEAD": "HeadBucket", "PUT": "CreateBucket"}.get(method, f"{method} bucket")
+    return f"{method} {target}"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What proxies do beside passing calls on.
+
+    :ivar together: operation -> how many calls of it, over all runs, have to have arrived before any of them passes.
+    :ivar later: [run, operation, other run, other operation]: the first run's operation waits until the other run's has
+        been answered.
+    :ivar unnamed_grants: answers of ListGrants lose the names, as those of grants that AWS services make.
+    """
+
+    together: dict[str, int] = field(default_factory=dict)
+    later: tuple[tuple[int, str, int, str], ...] = ()
+    unnamed_grants: bool = False
+
+
+class Board:
+    """What has arrived and what has been answered, for all proxies of a stage."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.arrived: Counter[str] = Counter()
+        self.answered: set[tuple[int, str]] = set()
+        self.changed = threading.Condition()
+
+    def arrive(self, run: int, name: str) -> None:
+        """Wait here as long as the rules say."""
+        with self.changed:
+            self.arrived[name] += 1
+            self.changed.notify_all()
+            if name in self.rules.together:
+                self.changed.wait_for(lambda: self.arrived[name] >= self.rules.together[name], HELD_FOR)
+            for own_run, own, other_run, other in self.rules.later:
+                if (own_run, own) == (run, name):
+                    self.changed.wait_for(lambda key=(other_run, other): key in self.answered, HELD_FOR)
+
+    def answer(self, run: int, name: str) -> None:
+        """Note that a call has been answered."""
+        with self.changed:
+            self.answered.add((run, name))
+            self.changed.notify_all()
+
+
+class Proxy:
+    """Listens on a free port of the loopback interface while it is entered."""
+
+    def __init__(self, endpoint: str, *, board: Board, run: int) -> None:
+        self.upstream = urlsplit(endpoint)
+        self.board = board
+        self.run = run
+        self.calls: list[dict[str, Any]] = []
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_one_request(self) -> None:
+                self.close_connection = True
+                self.raw_requestline = self.rfile.readline(65537)
+                if self.raw_requestline and self.parse_request():
+                    proxy.pass_on(self)
+
+            def log_message(self, *arguments: Any) -> None:
+                """Say nothing: the calls are recorded."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.server.shutdown()
+        self.server.server_close()
+
+    def pass_on(self, request: BaseHTTPRequestHandler) -> None:
+        """Send a request to the endpoint, and its answer back."""
+        body = _body(request)
+        name = operation(request.command, request.path, request.headers, body)
+        self.board.arrive(self.run, name)
+        upstream = http.client.HTTPConnection(self.upstream.hostname or "", self.upstream.port)
+        headers = {key: value for key, value in request.headers.items() if key.lower() not in _NOT_PASSED}
+        upstream.request(request.command, request.path, body=body, headers={**headers, "Content-Length": str(len(body))})
+        answer = upstream.getresponse()
+        content = answer.read()
+        upstream.close()
+        if name == "ListGrants" and self.board.rules.unnamed_grants and answer.status == 200:
+            content = _without_names(content)
+        owner = request.headers.get("x-amz-expected-bucket-owner")
+        call = {"operation": name, "status": answer.status, "expected_bucket_owner": owner}
+        self.calls.append({**call, "body": body.decode(errors="replace")} if name in _WITH_BODY else call)
+        self.board.answer(self.run, name)
+        request.send_response_only(answer.status)
+        for key, value in answer.getheaders():
+            if key.lower() not in _NOT_PASSED:
+                request.send_header(key, value)
+        length = answer.getheader("Content-Length") if request.command == "HEAD" else None
+        request.send_header("Content-Length", length or str(len(content)))
+        request.send_header("Connection", "close")
+        request.end_headers()
+        request.wfile.write(content)
+
+
+_WITH_BODY = frozenset(("PutBucketPolicy", "PutBucketEncryption"))
+_NOT_PASSED = frozenset(("connection", "content-length", "transfer-encoding", "expect", "keep-alive"))
+
+
+def _body(request: BaseHTTPRequestHandler) -> bytes:
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        request.send_response_only(100)
+        request.end_headers()
+    return request.rfile.read(int(request.headers.get("Content-Length") or 0))
+
+
+def _without_names(content: bytes) -> bytes:
+    answer = json.loads(content)
+    for grant in answer["Grants"]:
+        grant.pop("Name", None)
+    return json.dumps(answer).encode()
