@@ -51,6 +51,6 @@ def needed(service: str, operation: str) -> frozenset[str]:
     if linked:
         return frozenset(linked)
     text = botocore.session.get_session().get_service_model(service).operation_model(operation).documentation
-    named = {action for action in re.findall(rf"<code>({service}:[A-Z]\w+)</code>", text)} & set(actions(service))
+    named = set(re.findall(rf"<code>({service}:[A-Z]\w+)</code>", text)) & set(actions(service))
     assert named, f"no published data says which action {service} {operation} needs"
     return frozenset(named)

@@ -148,27 +148,31 @@ class Key:
         :param principals: those that are new to it, to be named when KMS does not come to know them.
         :raises Refused: when KMS does not know a principal.
         """
-        waits = iter(PRINCIPAL_WAITS)
-        while True:
-            try:
-                call(
-                    self._session.kms,
-                    "PutKeyPolicy",
-                    asked=f"write the policy of key {self.arn}",
-                    KeyId=self.arn,
-                    PolicyName="default",
-                    Policy=documents.serialise(document),
-                )
+        for wait in (*PRINCIPAL_WAITS, None):
+            unknown = self._put_policy_once(document)
+            if unknown is None:
                 return
-            except AwsError as error:
-                if error.code != "MalformedPolicyDocumentException":
-                    raise
-                if "invalid principal" not in str(error).lower():
-                    raise
-                wait = next(waits, None)
-                if wait is None:
-                    raise Refused(self._unknown_principals(document, principals), code=error.code) from error
-                time.sleep(wait)
+            if wait is None:
+                raise Refused(self._unknown_principals(document, principals), code=unknown.code) from unknown
+            time.sleep(wait)
+
+    def _put_policy_once(self, document: documents.Document) -> AwsError | None:
+        """The error, where it is that KMS does not know a principal. All others are raised."""
+        try:
+            call(
+                self._session.kms,
+                "PutKeyPolicy",
+                asked=f"write the policy of key {self.arn}",
+                KeyId=self.arn,
+                PolicyName="default",
+                Policy=documents.serialise(document),
+            )
+        except AwsError as error:
+            # KMS's own lock-out check answers with the same code and another text.
+            if error.code == "MalformedPolicyDocumentException" and "invalid principal" in str(error).lower():
+                return error
+            raise
+        return None
 
     def _unknown_principals(self, document: documents.Document, principals: tuple[str, ...]) -> str:
         named = ", ".join(principals) or "those of the policy"

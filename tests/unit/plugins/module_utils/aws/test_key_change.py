@@ -1,0 +1,220 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from ansible_collections.sealed.s3.plugins.module_utils import key_settings
+from ansible_collections.sealed.s3.plugins.module_utils.aws import key_change
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
+from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
+from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeyFacts, KeySettings
+from ansible_collections.sealed.s3.tests.unit import fake_kms
+from ansible_collections.sealed.s3.tests.unit.fake_kms import ACCOUNT, FakeKms
+
+ADMIN = f"arn:aws:iam::{ACCOUNT}:role/Admin"
+USER = f"arn:aws:iam::{ACCOUNT}:role/Uploader"
+THEIRS = {
+    "Sid": "Team",
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/Team"},
+    "Action": "kms:Decrypt",
+    "Resource": "*",
+}
+ALL = KeySettings(description="new", admins=(ADMIN,), users=(USER,), rotation_period_in_days=180, tags={"a": "b"})
+
+
+class FakeSession:
+    def __init__(self, fake: FakeKms) -> None:
+        self.kms = fake_kms.client(fake, "kms")
+
+
+@pytest.fixture
+def aws() -> FakeKms:
+    return FakeKms()
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    waited: list[float] = []
+    monkeypatch.setattr(key_change.time, "sleep", waited.append)
+    return waited
+
+
+def settle(aws: FakeKms, arn: str, settings: KeySettings) -> KeyFacts:
+    session: Any = FakeSession(aws)
+    key = Key.resolve(session, arn, region=fake_kms.REGION)
+    facts = key_change.read(key, settings)
+    planned = key_settings.plan(settings, facts, key_arn=arn)
+    return key_change.apply(key, settings, facts=facts, planned=planned)
+
+
+def add_to_policy(aws: FakeKms, arn: str, *statements: Mapping[str, Any]) -> None:
+    policy = aws.policy_of(arn)
+    policy["Statement"] += copy.deepcopy(list(statements))
+    aws.of(arn)["policy"] = json.dumps(policy)
+
+
+def sids(aws: FakeKms, arn: str) -> list[str]:
+    return [statement["Sid"] for statement in aws.policy_of(arn)["Statement"]]
+
+
+def test_all_parts_are_written_in_their_order_and_a_second_run_writes_nothing(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    add_to_policy(aws, arn, THEIRS)
+    after = settle(aws, arn, ALL)
+    assert aws.writes == ["PutKeyPolicy", "UpdateKeyDescription", "EnableKeyRotation", "TagResource"]
+    assert sids(aws, arn) == ["Enable IAM User Permissions", "Team", "SealedS3KeyAdministrators", "SealedS3KeyUsers"]
+    assert aws.policy_of(arn)["Statement"][1] == THEIRS
+    assert (aws.of(arn)["rotation"], aws.of(arn)["tags"]) == (180, {"a": "b"})
+    assert after.policy is not None
+    assert after.policy.to_dict() == aws.policy_of(arn)
+    assert (after.description, after.tags) == ("new", {"a": "b"})
+    aws.calls.clear()
+    settle(aws, arn, ALL)
+    assert aws.writes == []
+
+
+def test_the_policy_is_read_last_before_it_is_written(aws: FakeKms) -> None:
+    settle(aws, aws.add_key(), ALL)
+    written = aws.calls.index("PutKeyPolicy")
+    assert aws.calls[written - 1 : written + 2] == ["GetKeyPolicy", "PutKeyPolicy", "GetKeyPolicy"]
+
+
+def test_only_what_is_asked_about_is_read(aws: FakeKms) -> None:
+    settle(aws, aws.add_key(), KeySettings(rotation=None, description=""))
+    assert aws.calls == ["DescribeKey"]
+
+
+def test_a_policy_that_cannot_be_read_is_never_written(aws: FakeKms) -> None:
+    aws.deny("GetKeyPolicy")
+    with pytest.raises(AwsError, match="Not permitted to read the policy of key"):
+        settle(aws, aws.add_key(), ALL)
+    assert aws.writes == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "done"),
+    [
+        ("PutKeyPolicy", []),
+        ("UpdateKeyDescription", ["policy"]),
+        ("EnableKeyRotation", ["policy", "description"]),
+        ("TagResource", ["policy", "description", "rotation"]),
+    ],
+)
+def test_a_change_that_stops_half_way_says_what_was_done(aws: FakeKms, operation: str, done: list[str]) -> None:
+    arn = aws.add_key()
+    aws.deny(operation)
+    with pytest.raises(AwsError) as stopped:
+        settle(aws, arn, ALL)
+    assert f"kms:{operation}" in str(stopped.value)
+    assert stopped.value.details.get("steps_done", []) == done
+    assert ("had been changed already" in str(stopped.value)) is bool(done)
+    if done:
+        assert f"Before that, {', '.join(done)} of key {arn}" in str(stopped.value)
+    assert stopped.value.details["previous_policy"] == fake_kms.default_policy()
+
+
+def test_rotation_is_switched_off_and_a_period_is_kept(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    aws.of(arn)["rotation"] = 200
+    settle(aws, arn, KeySettings())
+    assert aws.writes == []
+    settle(aws, arn, KeySettings(rotation=False))
+    assert aws.of(arn)["rotation"] is None
+    settle(aws, arn, KeySettings())
+    assert aws.of(arn)["rotation"] == 365
+
+
+def test_a_write_that_is_not_visible_at_once_is_waited_for(aws: FakeKms, waits: list[float]) -> None:
+    arn = aws.add_key()
+    stale = aws.of(arn)["policy"]
+    reads = [0]
+
+    def answer_late(operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation == "PutKeyPolicy":
+            reads[0] = 2
+            aws.fresh = parameters["Policy"]
+        if operation == "GetKeyPolicy" and "PutKeyPolicy" in aws.calls:
+            aws.of(arn)["policy"] = stale if reads[0] else aws.fresh
+            reads[0] -= 1
+
+    aws.before.append(answer_late)
+    settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert waits == [0.5, 1.0]
+    assert aws.writes == ["PutKeyPolicy"]
+    assert "SealedS3KeyUsers" in sids(aws, arn)
+
+
+def test_somebody_else_who_writes_after_us_is_merged_with(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    overwrites = [1]
+
+    def overwrite(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "GetKeyPolicy" and "PutKeyPolicy" in aws.calls and overwrites[0]:
+            overwrites[0] -= 1
+            aws.of(arn)["policy"] = json.dumps(fake_kms.default_policy())
+            add_to_policy(aws, arn, THEIRS)
+
+    aws.before.append(overwrite)
+    settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert aws.writes == ["PutKeyPolicy"] * 2
+    assert sids(aws, arn) == ["Enable IAM User Permissions", "Team", "SealedS3KeyUsers"]
+
+
+def test_somebody_else_who_goes_on_writing_is_named_after_a_bounded_number_of_tries(aws: FakeKms) -> None:
+    arn = aws.add_key()
+
+    def overwrite(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "GetKeyPolicy" and "PutKeyPolicy" in aws.calls:
+            aws.of(arn)["policy"] = json.dumps(fake_kms.default_policy())
+            add_to_policy(aws, arn, {**THEIRS, "Sid": f"Team{len(aws.calls)}"})
+
+    aws.before.append(overwrite)
+    with pytest.raises(Refused, match="was written 3 times"):
+        settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert aws.writes == ["PutKeyPolicy"] * 3
+
+
+def test_a_foreign_statement_that_is_gone_after_the_write_is_named(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    add_to_policy(aws, arn, THEIRS)
+
+    def lose(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "GetKeyPolicy" and "PutKeyPolicy" in aws.calls:
+            policy = aws.policy_of(arn)
+            policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "Team"]
+            aws.of(arn)["policy"] = json.dumps(policy)
+
+    aws.before.append(lose)
+    with pytest.raises(Refused, match="not there now: Team") as refused:
+        settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert [one["Sid"] for one in refused.value.details["previous_policy"]["Statement"]][-1] == "Team"
+
+
+def test_another_form_of_the_same_policy_is_no_loss(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    add_to_policy(aws, arn, THEIRS)
+
+    def reshape(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "GetKeyPolicy" and "PutKeyPolicy" in aws.calls:
+            policy = aws.policy_of(arn)
+            for one in policy["Statement"]:
+                one["Action"] = one["Action"] if isinstance(one["Action"], list) else [one["Action"]]
+                one["Principal"] = (
+                    {"AWS": [one["Principal"]["AWS"]]} if isinstance(one["Principal"]["AWS"], str) else {}
+                )
+            policy["Statement"].reverse()
+            aws.of(arn)["policy"] = json.dumps(policy)
+
+    aws.before.append(reshape)
+    settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    aws.before.clear()
+    aws.calls.clear()
+    settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert aws.writes == []
