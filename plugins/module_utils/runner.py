@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ansible.module_utils.common import warnings
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
 
@@ -29,3 +30,11 @@ def run(module: AnsibleAWSModule, body: Callable[[AnsibleAWSModule], dict[str, A
             details.setdefault("error_code", code)
         module.fail_json(msg=str(error), **details)
     module.exit_json(**result)
+
+
+def warn(text: str) -> None:
+    """Warn the user.
+
+    AnsibleAWSModule.warn would hand the text over a second time, in a way that is deprecated and warned of in its turn.
+    """
+    warnings.warn(text)

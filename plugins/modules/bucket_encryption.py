@@ -210,7 +210,7 @@ def _set(module: AnsibleAWSModule) -> dict[str, Any]:
     else:
         outcome = encryption_change.settle(ready.bucket, asked, check_mode=module.check_mode)
     for warning in outcome.warnings:
-        module.warn(warning)
+        runner.warn(warning)
     return _result(params["bucket"], ready.key_arn, outcome)
 
 

@@ -229,7 +229,7 @@ def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
     refused = rotation_refusal(settings, key.description)
     if refused is not None:
         raise Refused(refused)
-    _warn_about_both(module, settings, key.arn)
+    _warn_about_both(settings, key.arn)
 
     facts = key_change.read(key, settings)
     planned = plan(settings, facts, key_arn=key.arn)
@@ -243,7 +243,7 @@ def _settle_planned(module: AnsibleAWSModule, settings: KeySettings) -> dict[str
     session = Session(module)
     caller = session.caller()
     arn = Key.placeholder(session, region=session.region)
-    _warn_about_both(module, settings, arn)
+    _warn_about_both(settings, arn)
     facts = KeyFacts.of_new_key(settings, partition=caller.partition, account=caller.account)
     planned = plan(settings, facts, key_arn=arn)
     return _result(settings, key_arn=arn, before=facts, after=key_change.expected(facts, planned), planned=planned)
@@ -261,10 +261,10 @@ def _judge_account(session: Session, key: Key, asked: str) -> None:
         )
 
 
-def _warn_about_both(module: AnsibleAWSModule, settings: KeySettings, key_arn: str) -> None:
+def _warn_about_both(settings: KeySettings, key_arn: str) -> None:
     both = settings.policy_spec(key_arn).both
     if both:
-        module.warn(
+        runner.warn(
             f"admins and users both name {', '.join(both)}: nothing keeps apart there who manages the key and who "
             "uses it."
         )

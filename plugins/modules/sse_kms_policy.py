@@ -311,9 +311,9 @@ def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
     else:
         outcome = policy_change.settle(ready.bucket, planner, check_mode=module.check_mode)
     for warning in outcome.plan.warnings:
-        module.warn(warning)
+        runner.warn(warning)
     if outcome.interfered:
-        module.warn(
+        runner.warn(
             f"Somebody else wrote the policy of bucket {params['bucket']} at the same time; the guard was merged again."
         )
     return _result(params["bucket"], ready.key_arn, outcome)
@@ -332,18 +332,18 @@ def _guarded(module: AnsibleAWSModule, ready: Ready) -> Planner:
         raise Refused(locked_out)
     doubt = lockout.doubt(spec.encryption_admins, ready.caller.arn)
     if doubt is not None:
-        module.warn(doubt)
+        runner.warn(doubt)
     if ready.bucket is not None and not params["key_planned"]:
-        _compare_default(module, ready.bucket, spec)
+        _compare_default(ready.bucket, spec)
     return lambda before: plans.guarded(before, spec, on_conflict=params["on_conflict"])
 
 
-def _compare_default(module: AnsibleAWSModule, there: bucket.Bucket, spec: guard.GuardSpec) -> None:
+def _compare_default(there: bucket.Bucket, spec: guard.GuardSpec) -> None:
     """Warn when an upload that names no encryption does not end up under the key."""
     try:
         rule = there.default_encryption()
     except NotPermitted as error:
-        module.warn(f"{error} So it is not known whether default encryption is under {spec.key_arn}.")
+        runner.warn(f"{error} So it is not known whether default encryption is under {spec.key_arn}.")
         return
     found = rule or bucket.EncryptionRule(bucket.AES256)
     key_id = spec.key_arn.rsplit("/", 1)[1]
@@ -351,7 +351,7 @@ def _compare_default(module: AnsibleAWSModule, there: bucket.Bucket, spec: guard
         return
     under = f" under {found.key_arn}" if found.key_arn else ""
     happens = "is encrypted so, and not under the key" if spec.enforcement == guard.DENY_OVERRIDES else "is denied"
-    module.warn(
+    runner.warn(
         f"Default encryption of bucket {there.name} is {found.algorithm}{under}, not aws:kms under {spec.key_arn}. An "
         f"upload that names no encryption {happens}. Set it with sealed.s3.bucket_encryption."
     )

@@ -1,0 +1,300 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""S3, KMS and STS as the unit tests need them, in memory, behind real botocore clients; and modules run against them.
+
+Buckets behave as S3 does where the modules rely on it: a policy comes back in another form than it was put in, reads
+may lag behind writes, the owner that a call expects is checked, and HeadBucket answers errors without a text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+import io
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import botocore.model
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.sealed.s3.plugins.module_utils import runner
+from ansible_collections.sealed.s3.plugins.module_utils.aws import session as sessions
+from ansible_collections.sealed.s3.tests.unit.fake_kms import ACCOUNT, CALLER, REGION, FakeKms
+from ansible_collections.sealed.s3.tests.unit.fake_kms import KmsError as Fault
+from botocore.awsrequest import AWSResponse
+
+BUCKET = "uploads-111122223333"
+OTHER_ACCOUNT = "999988887777"
+
+__all__ = ["ACCOUNT", "BUCKET", "CALLER", "OTHER_ACCOUNT", "REGION", "FakeAws", "FakeBucket", "Fault", "Run"]
+
+
+@dataclass
+class FakeBucket:
+    """A bucket.
+
+    :ivar policy: as JSON text, as it was put.
+    :ivar normalises: hand the policy back in another form, as S3 does.
+    :ivar stale_reads: how many further reads still see the state of before a write.
+    :ivar keeps_blocked_types: without it, the service drops them from the rule.
+    """
+
+    owner: str = ACCOUNT
+    region: str = REGION
+    policy: str | None = None
+    encryption: dict[str, Any] | None = field(
+        default_factory=lambda: {
+            "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+            "BucketKeyEnabled": False,
+        }
+    )
+    public_access_block: dict[str, bool] | None = None
+    versioning: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    normalises: bool = True
+    stale_reads: int = 0
+    keeps_blocked_types: bool = True
+    lagging: dict[str, Any] = field(default_factory=dict)
+
+    def put_policy(self, policy: Mapping[str, Any] | str | None) -> None:
+        self.policy = json.dumps(policy) if isinstance(policy, Mapping) else policy
+
+    @property
+    def statements(self) -> list[dict[str, Any]]:
+        """The statements that are there now."""
+        listed = json.loads(self.policy)["Statement"] if self.policy else []
+        return listed if isinstance(listed, list) else [listed]
+
+    @property
+    def sids(self) -> list[str | None]:
+        return [statement.get("Sid") for statement in self.statements]
+
+
+class FakeAws(FakeKms):
+    """Buckets by name, beside the keys of FakeKms; every call in ``calls``, with its parameters in ``requests``.
+
+    :ivar after: called with operation and parameters after each answer; may change the state.
+    :ivar arn: who calls.
+    :ivar made: the clients that were made, by service and Region.
+    :ivar waits: the seconds that were waited.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buckets: dict[str, FakeBucket] = {}
+        self.after: list[Callable[[str, Mapping[str, Any]], None]] = []
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.arn = CALLER
+        self.made: list[tuple[str, str]] = []
+        self.waits: list[float] = []
+
+    def add_bucket(self, name: str = BUCKET, **settings: Any) -> FakeBucket:
+        self.buckets[name] = FakeBucket(**settings)
+        return self.buckets[name]
+
+    def once_after(self, operation: str, change: Callable[[], None], *, times: int = 1) -> None:
+        """Let ``change`` happen right after the next answers of ``operation``: somebody else at work."""
+        left = [times]
+
+        def changing(called: str, _parameters: Mapping[str, Any]) -> None:
+            if called == operation and left[0] > 0:
+                left[0] -= 1
+                change()
+
+        self.after.append(changing)
+
+    def parameters_of(self, operation: str) -> list[dict[str, Any]]:
+        """The parameters of each call of an operation."""
+        return [parameters for called, parameters in self.requests if called == operation]
+
+    def answer(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self.requests.append((operation, dict(parameters)))
+        if "Bucket" in parameters:
+            answer = self._answer_of_bucket(operation, parameters)
+        elif operation == "GetCallerIdentity":
+            answer = {**super().answer(operation, parameters), "Arn": self.arn}
+        else:
+            answer = super().answer(operation, parameters)
+        for hook in self.after:
+            hook(operation, parameters)
+        return answer
+
+    def _answer_of_bucket(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self.calls.append(operation)
+        for hook in self.before:
+            hook(operation, parameters)
+        head = operation == "HeadBucket"
+        bucket = self.buckets.get(parameters["Bucket"])
+        if bucket is None:
+            raise Fault("404", "Not Found", 404) if head else Fault("NoSuchBucket", "The bucket does not exist", 404)
+        if parameters.get("ExpectedBucketOwner", bucket.owner) != bucket.owner:
+            raise Fault("403", "Forbidden", 403) if head else Fault("AccessDenied", "Access Denied", 403)
+        answer: dict[str, Any] = getattr(self, f"_{operation}")(bucket, parameters) or {}
+        return answer
+
+    @staticmethod
+    def _seen(bucket: FakeBucket, name: str) -> Any:
+        """What a read sees: for a while, the state of before the last write."""
+        if name in bucket.lagging and bucket.stale_reads > 0:
+            bucket.stale_reads -= 1
+            return bucket.lagging[name]
+        return getattr(bucket, name)
+
+    @staticmethod
+    def _written(bucket: FakeBucket, name: str, value: Any) -> None:
+        bucket.lagging[name] = getattr(bucket, name)
+        setattr(bucket, name, value)
+
+    def _HeadBucket(self, bucket: FakeBucket, _parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"BucketRegion": bucket.region}
+
+    def _GetBucketPolicy(self, bucket: FakeBucket, _parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        policy = self._seen(bucket, "policy")
+        if policy is None:
+            raise Fault("NoSuchBucketPolicy", "The bucket policy does not exist", 404)
+        return {"Policy": as_handed_back(policy) if bucket.normalises else policy}
+
+    def _PutBucketPolicy(self, bucket: FakeBucket, parameters: Mapping[str, Any]) -> None:  # noqa: N802
+        assert "ConfirmRemoveSelfBucketAccess" not in parameters
+        self._written(bucket, "policy", parameters["Policy"])
+
+    def _DeleteBucketPolicy(self, bucket: FakeBucket, _parameters: Mapping[str, Any]) -> None:  # noqa: N802
+        self._written(bucket, "policy", None)
+
+    def _GetBucketEncryption(self, bucket: FakeBucket, _parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        rule = self._seen(bucket, "encryption")
+        if rule is None:
+            raise Fault("ServerSideEncryptionConfigurationNotFoundError", "There is none", 404)
+        return {"ServerSideEncryptionConfiguration": {"Rules": [copy.deepcopy(rule)]}}
+
+    def _PutBucketEncryption(self, bucket: FakeBucket, parameters: Mapping[str, Any]) -> None:  # noqa: N802
+        (rule,) = copy.deepcopy(parameters["ServerSideEncryptionConfiguration"]["Rules"])
+        if not bucket.keeps_blocked_types:
+            rule.pop("BlockedEncryptionTypes", None)
+        self._written(bucket, "encryption", rule)
+
+    def _GetPublicAccessBlock(self, bucket: FakeBucket, _parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if bucket.public_access_block is None:
+            raise Fault("NoSuchPublicAccessBlockConfiguration", "There is none", 404)
+        return {"PublicAccessBlockConfiguration": dict(bucket.public_access_block)}
+
+    def _GetBucketVersioning(self, bucket: FakeBucket, _parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"Status": bucket.versioning} if bucket.versioning else {}
+
+    def _GetBucketTagging(self, bucket: FakeBucket, _parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if not bucket.tags:
+            raise Fault("NoSuchTagSet", "There are none", 404)
+        return {"TagSet": [{"Key": name, "Value": value} for name, value in bucket.tags.items()]}
+
+    @property
+    def writes(self) -> list[str]:
+        return [name for name in super().writes if name != "HeadBucket"]
+
+    def client(self, service: str, region: str) -> Any:
+        """A real boto3 client whose requests are answered here."""
+        self.made.append((service, region))
+        made = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test").client(
+            service, region_name=region
+        )
+        given: dict[str, Any] = {}
+
+        def remember(params: Mapping[str, Any], **_more: Any) -> None:
+            given.clear()
+            given.update(params)
+
+        def answer(model: botocore.model.OperationModel, **_more: Any) -> Any:
+            metadata: dict[str, Any] = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
+            try:
+                parsed = self.answer(model.name, copy.deepcopy(given))
+            except Fault as fault:
+                metadata["HTTPStatusCode"] = fault.status
+                parsed = {"Error": {"Code": fault.code, "Message": fault.message}}
+            http = AWSResponse("https://fake", metadata["HTTPStatusCode"], {}, None)
+            return http, {**parsed, "ResponseMetadata": metadata}
+
+        made.meta.events.register_first(f"provide-client-params.{service}", remember)
+        made.meta.events.register(f"before-call.{service}", answer)
+        return made
+
+
+def as_handed_back(policy: str) -> str:
+    """A policy in a form in which S3 may hand it back: keys in another order, lists of one as text, values as text,
+    accounts as the ARN of their root."""
+    try:
+        parsed = json.loads(policy)
+    except ValueError:
+        return policy
+    return json.dumps(_handed_back(parsed))
+
+
+def _handed_back(value: Any, *, inside: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {name: _handed_back(value[name], inside=name) for name in reversed(value)}
+    if isinstance(value, list):
+        items = [_handed_back(item, inside=inside) for item in value]
+        if inside == "Statement":
+            return items
+        return items[0] if len(items) == 1 else items[::-1]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if inside == "AWS" and len(value) == 12 and value.isdigit():
+        return f"arn:aws:iam::{value}:root"
+    return value
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a module ended with.
+
+    :ivar exit_code: of the process.
+    """
+
+    result: dict[str, Any]
+    exit_code: int
+    warnings: list[str]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.result[name]
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.result.get("failed"))
+
+    @property
+    def msg(self) -> str:
+        return str(self.result["msg"])
+
+
+def run_module(aws: FakeAws, name: str, *, check_mode: bool = False, **options: Any) -> Run:
+    """Run ``main()`` of a module of ours as Ansible would, against ``aws``."""
+    module = importlib.import_module(f"ansible_collections.sealed.s3.plugins.modules.{name}")
+    given = {
+        "region": REGION,
+        "access_key": "AKIDEXAMPLE",
+        "secret_key": "not-a-secret",
+        "_ansible_check_mode": check_mode,
+        "_ansible_diff": True,
+        **options,
+    }
+    told = io.StringIO()
+    warned: list[str] = []
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        patch_module_args(given),
+        contextlib.redirect_stdout(told),
+        pytest.raises(SystemExit) as ended,
+    ):
+        patch.setattr(sessions.Session, "_make", lambda _self, service, region: aws.client(service, region))
+        patch.setattr(runner, "warn", warned.append)
+        patch.setattr(time, "sleep", aws.waits.append)
+        module.main()
+    code = ended.value.code
+    return Run(result=json.loads(told.getvalue()), exit_code=code if isinstance(code, int) else 0, warnings=warned)
