@@ -69,5 +69,7 @@ options:
 class ModuleDocFragment:
     """Fragments sealed.s3.key_settings and sealed.s3.key_settings.nested."""
 
-    DOCUMENTATION = "options:\n" + textwrap.indent(_SETTINGS, "  ")
-    NESTED = _NESTED_HEAD + textwrap.indent(_SETTINGS, "      ")
+    def __init__(self) -> None:
+        # Put together here, since ansible-test reads only plain text in the class itself.
+        self.DOCUMENTATION = "options:\n" + textwrap.indent(_SETTINGS, "  ")
+        self.NESTED = _NESTED_HEAD + textwrap.indent(_SETTINGS, "      ")

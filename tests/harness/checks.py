@@ -35,7 +35,7 @@ BOOTSTRAP_PIP = {"2.19": "get_pip_24_2.py", "2.20": "get_pip_25_2.py", "2.21": "
 BOOTSTRAP_STUB = """\
 import ensurepip, subprocess, sys
 ensurepip.bootstrap()
-arguments = [one for one in sys.argv[1:] if one not in ("setuptools", "wheel")]
+arguments = [one for one in sys.argv[1:] if one not in ("--no-setuptools", "--no-wheel")]
 subprocess.check_call([sys.executable, "-m", "pip", "install", *arguments])
 """
 # How tools say that they left something out.
@@ -143,33 +143,38 @@ def in_collection_path(run: Run) -> Path:
     return target
 
 
+def ansible_test_home(core: str) -> Path:
+    return environments.CACHE / "ansible-test" / core
+
+
 def ansible_test(run: Run, core: str, *command: str) -> Path:
-    """Run ansible-test of an ansible-core in a copy of the checkout, with a HOME of its own."""
+    """Run ansible-test of an ansible-core in a copy of the checkout, with a HOME that keeps its environments."""
     target = in_collection_path(run)
-    cached = run.folder / "home" / ".ansible" / "test" / "cache" / BOOTSTRAP_PIP[core]
-    cached.parent.mkdir(parents=True)
+    home = ansible_test_home(core)
+    cached = home / ".ansible" / "test" / "cache" / BOOTSTRAP_PIP[core]
+    cached.parent.mkdir(parents=True, exist_ok=True)
     cached.write_text(BOOTSTRAP_STUB, encoding="utf-8")
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     venv = environments.folder(f"core-{core}") / "bin"
     run(
         str(venv / "ansible-test"), *command, "--color", "no", "--python", python,
         cwd=target,
-        env={"HOME": str(run.folder / "home"), "PATH": f"{venv}{os.pathsep}{os.environ['PATH']}",
-             "ANSIBLE_COLLECTIONS_PATH": str(run.folder), "ANSIBLE_HOME": str(run.folder / "home" / ".ansible")},
+        env={"HOME": str(home), "PATH": f"{venv}{os.pathsep}{os.environ['PATH']}",
+             "ANSIBLE_COLLECTIONS_PATH": str(run.folder), "ANSIBLE_HOME": str(home / ".ansible")},
     )  # fmt: skip
     return target
 
 
 def sanity(core: str) -> Callable[[Run], None]:
     def check(run: Run) -> None:
-        ansible_test(run, core, "sanity", "--requirements")
+        target = ansible_test(run, core, "sanity", "--requirements")
         ran = set(re.findall(r'^Running sanity test "([\w-]+)"', run.printed(), re.M))
-        ansible_test_again = subprocess.run(
+        listed = subprocess.run(
             [str(environments.folder(f"core-{core}") / "bin" / "ansible-test"), "sanity", "--list-tests"],
-            cwd=run.folder / "ansible_collections" / "sealed" / "s3", check=True, capture_output=True, text=True,
-            env={**os.environ, "HOME": str(run.folder / "home")},
-        )  # fmt: skip
-        missing = set(ansible_test_again.stdout.split()) - ran
+            cwd=target, check=True, capture_output=True, text=True,
+            env={**os.environ, "HOME": str(ansible_test_home(core))},
+        ).stdout.split()  # fmt: skip
+        missing = set(listed) - ran
         if missing or not ran:
             raise Failed(f"these sanity tests did not run: {', '.join(sorted(missing))}")
 
@@ -233,6 +238,10 @@ def molecule(run: Run) -> None:
         "test", "--all", env={"ANSIBLE_HOME": str(run.folder / "ansible")})  # fmt: skip
 
 
+def demo(run: Run) -> None:
+    run(program("dev", "python"), "tests/harness/demo.py")
+
+
 CHECKS = (
     Check("molecule", molecule, needs=("localstack",), seconds=240),
     *(Check(f"sanity-{core}", sanity(core), ("sanity",), (f"core-{core}",), 90) for core in CORES),
@@ -241,6 +250,7 @@ CHECKS = (
     Check("ansible-lint", dev("ansible-lint"), ("lint",), seconds=40),
     Check("unit", unit, seconds=30),
     Check("mypy", dev("mypy", "plugins", "tests/harness", "tests/unit"), ("lint",), seconds=30),
+    Check("demo", demo, needs=("localstack",), seconds=30),
     Check("build", build, seconds=20),
     Check("documentation", documentation, ("lint",), seconds=10),
     Check("yamllint", dev("yamllint", "--strict", "."), ("lint",), seconds=3),
@@ -305,7 +315,9 @@ def report(outcomes: Iterable[Future[Outcome]]) -> list[Outcome]:
                   f"--show {outcome.check.name}\n", flush=True)  # fmt: skip
         else:
             summary = re.findall(r"^.*\b[0-9]+ passed.*$|^TOTAL.*$", outcome.printed, re.M)
-            print(f"passed {outcome.check.name} in {outcome.seconds:.0f} s  {'; '.join(summary).strip('= ')}", flush=True)
+            print(
+                f"passed {outcome.check.name} in {outcome.seconds:.0f} s  {'; '.join(summary).strip('= ')}", flush=True
+            )
     return done
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The environments that work in this checkout needs, each from its lock file.
 
-    python tests/harness/environments.py dev localstack
+python tests/harness/environments.py dev localstack
 """
 
 from __future__ import annotations

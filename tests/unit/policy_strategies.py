@@ -9,8 +9,9 @@ import copy
 import random
 from typing import Any
 
-from ansible_collections.sealed.s3.plugins.module_utils.policy import guard
 from hypothesis import strategies as st
+
+from ansible_collections.sealed.s3.plugins.module_utils.policy import guard
 
 ACCOUNT = "111122223333"
 KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"

@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, Optional, Union
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import CURRENT_VERSION, as_list, value_text
 
-Truth = bool | None
+Truth = Optional[bool]
 """True, False, or None for unknown."""
 
 
@@ -126,7 +126,7 @@ class _Wildcard:
     text: str
 
 
-_Token = str | _Wildcard
+_Token = Union[str, _Wildcard]
 _MANY = _Wildcard("*")
 _ONE = _Wildcard("?")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")

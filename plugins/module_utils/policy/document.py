@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Union
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
 
@@ -27,7 +27,7 @@ CURRENT_VERSION = "2012-10-17"
 DEFAULT_VERSION = "2008-10-17"
 """What a policy without a Version is read as (IAM User Guide, "IAM JSON policy elements: Version")."""
 
-Label = str | int
+Label = Union[str, int]
 """How a statement is named: its Sid, or its index where it has none."""
 
 _TOP_ELEMENTS = ("Version", "Id", "Statement")

@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.sealed.s3.plugins.module_utils.policy import document, errors
-from ansible_collections.sealed.s3.tests.unit.policy_strategies import as_s3_returns_it, policies
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.sealed.s3.plugins.module_utils.policy import document, errors
+from ansible_collections.sealed.s3.tests.unit.policy_strategies import as_s3_returns_it, policies
 
 
 def statement(**elements: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document, effect, guard
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document
 

@@ -8,9 +8,10 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document, guard
 from ansible_collections.sealed.s3.tests.unit.policy_strategies import BUCKET, KEY, OTHER_KEY, guard_specs
-from hypothesis import given
 
 SSE = "s3:x-amz-server-side-encryption"
 KEY_ID = "s3:x-amz-server-side-encryption-aws-kms-key-id"

@@ -7,12 +7,13 @@ import fnmatch
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document, key_policy
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document
 from ansible_collections.sealed.s3.plugins.module_utils.policy.key_policy import KeyPolicyError, KeyPolicySpec
 from ansible_collections.sealed.s3.tests.unit import service_authorization
-from hypothesis import given
-from hypothesis import strategies as st
 
 ACCOUNT = "111122223333"
 KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"

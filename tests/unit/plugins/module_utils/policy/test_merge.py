@@ -7,6 +7,9 @@ import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document, guard, merge
 from ansible_collections.sealed.s3.tests.unit.policy_strategies import (
     BUCKET,
@@ -15,8 +18,6 @@ from ansible_collections.sealed.s3.tests.unit.policy_strategies import (
     guard_specs,
     policies,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 OURS = guard.statements(guard.GuardSpec(BUCKET, KEY))
 SIDS = tuple(one["Sid"] for one in OURS)
