@@ -54,6 +54,25 @@ def guard_spec(params: Mapping[str, Any], key_arn: str) -> GuardSpec:
     )
 
 
+def blocked_types(params: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The encryption types that are to be blocked; None where they are not asked about.
+
+    :raises Refused: for an empty list, and for NONE beside others.
+    """
+    types = params["blocked_encryption_types"]
+    if types is None:
+        return None
+    if not types:
+        raise Refused(
+            "blocked_encryption_types is empty. Give [NONE] to block none, or leave it out to keep what is there."
+        )
+    if "NONE" in types and len(set(types)) > 1:
+        raise Refused(
+            "blocked_encryption_types names NONE beside others. Give NONE alone to block none, or leave it out."
+        )
+    return tuple(dict.fromkeys(types))
+
+
 def require_check_mode(params: Mapping[str, Any], *, check_mode: bool) -> None:
     """Let ``bucket_planned`` and ``key_planned`` through in check mode alone.
 

@@ -199,7 +199,7 @@ diff:
         period_in_days: 365
 """
 
-from typing import Any
+from typing import Any, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.sealed.s3.plugins.module_utils import arguments, key_state, runner
@@ -294,7 +294,7 @@ def _result(
     return result
 
 
-def main() -> None:
+def main() -> NoReturn:
     module = AnsibleAWSModule(
         argument_spec={
             "key": {"type": "str", "required": True, "no_log": False},

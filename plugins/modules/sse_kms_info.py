@@ -456,7 +456,7 @@ encryption:
     blocked_encryption_types: [SSE-C]
 """
 
-from typing import Any
+from typing import Any, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.sealed.s3.plugins.module_utils import arguments, key_settings, key_state, posture, runner
@@ -508,7 +508,6 @@ def _intent(params: dict[str, Any], placeholder: str) -> Intent:
     settings = None if given is None else KeySettings.from_options(given)
     if settings is not None:
         settings.policy_spec(placeholder)
-    blocked = params["blocked_encryption_types"]
     return Intent(
         bucket=params["bucket"],
         guard=arguments.guard_spec(params, placeholder),
@@ -518,7 +517,7 @@ def _intent(params: dict[str, Any], placeholder: str) -> Intent:
         create_key=params["create_key"],
         key_settings=settings,
         bucket_key=params["bucket_key"],
-        blocked_encryption_types=None if blocked is None else tuple(blocked),
+        blocked_encryption_types=arguments.blocked_types(params),
         on_conflict=params["on_conflict"],
         allow_lockout=params["allow_lockout"],
         block_public_access=params["block_public_access"],
@@ -556,7 +555,7 @@ def _shown_key(key: ObservedKey, arn: str | None) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main() -> NoReturn:
     module = AnsibleAWSModule(
         argument_spec={
             "bucket": {"type": "str", "required": True},

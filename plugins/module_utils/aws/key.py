@@ -16,7 +16,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, NotFound, Refused
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState, Rotation
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
-from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import shown
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
 
 if TYPE_CHECKING:
     from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
@@ -113,7 +113,10 @@ class Key:
         return Rotation(enabled=enabled, period_in_days=answer.get("RotationPeriodInDays") if enabled else None)
 
     def policy(self) -> documents.Document:
-        """GetKeyPolicy, parsed. Raises DocumentError where it is not a policy: then nothing may be written."""
+        """GetKeyPolicy, parsed.
+
+        :raises PolicyError: where it cannot be understood, and so nothing may be written.
+        """
         answer = call(
             self._session.kms,
             "GetKeyPolicy",
@@ -121,7 +124,14 @@ class Key:
             KeyId=self.arn,
             PolicyName="default",
         )
-        return documents.parse(answer["Policy"])
+        try:
+            return documents.parse(answer["Policy"])
+        except PolicyError as error:
+            raise PolicyError(
+                f"The policy of key {self.arn} cannot be understood, so it is left alone. {error}. Put a valid policy "
+                "there, then run again.",
+                **error.details,
+            ) from error
 
     def tags(self) -> dict[str, str]:
         """ListResourceTags, all pages."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from ansible_collections.sealed.s3.plugins.module_utils import key_settings
 from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeyFacts, KeySettings, SettingsError
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState, Rotation

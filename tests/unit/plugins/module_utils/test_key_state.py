@@ -7,6 +7,7 @@ import datetime
 from typing import Any
 
 import pytest
+
 from ansible_collections.sealed.s3.plugins.module_utils import key_state
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from ansible_collections.sealed.s3.plugins.module_utils import posture
 from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeySettings
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState, Rotation

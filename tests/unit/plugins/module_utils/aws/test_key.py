@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+
 from ansible_collections.sealed.s3.plugins.module_utils.aws import key as keys
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
@@ -19,7 +20,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Caller
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import Rotation
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document
-from ansible_collections.sealed.s3.plugins.module_utils.policy.document import DocumentError
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
 from ansible_collections.sealed.s3.tests.unit import fake_kms
 from ansible_collections.sealed.s3.tests.unit.fake_kms import ACCOUNT, CALLER, REGION, FakeKms, KmsError
 
@@ -142,8 +143,9 @@ def test_tags_of_all_pages_and_no_others_are_changed(aws: FakeKms) -> None:
 def test_a_policy_that_is_none_is_named(aws: FakeKms) -> None:
     arn = aws.add_key()
     aws.of(arn)["policy"] = "{"
-    with pytest.raises(DocumentError):
+    with pytest.raises(PolicyError, match=f"The policy of key {arn} cannot be understood") as broken:
         resolve(aws, arn).policy()
+    assert broken.value.details["place"] == "policy"
 
 
 def test_the_policy_is_written_with_the_lock_out_check_on(aws: FakeKms) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+
 from ansible_collections.sealed.s3.plugins.module_utils import key_settings
 from ansible_collections.sealed.s3.plugins.module_utils.aws import key_change
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
