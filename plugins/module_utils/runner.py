@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible.module_utils.common import warnings
+
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
 

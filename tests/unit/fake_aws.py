@@ -23,14 +23,18 @@ import boto3
 import botocore.model
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from botocore.awsrequest import AWSResponse
+
 from ansible_collections.sealed.s3.plugins.module_utils import runner
 from ansible_collections.sealed.s3.plugins.module_utils.aws import session as sessions
 from ansible_collections.sealed.s3.tests.unit.fake_kms import ACCOUNT, CALLER, REGION, FakeKms
 from ansible_collections.sealed.s3.tests.unit.fake_kms import KmsError as Fault
-from botocore.awsrequest import AWSResponse
 
 BUCKET = "uploads-111122223333"
 OTHER_ACCOUNT = "999988887777"
+
+# One for all: each session reads botocore's data anew.
+_SDK_SESSION = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test")
 
 __all__ = ["ACCOUNT", "BUCKET", "CALLER", "OTHER_ACCOUNT", "REGION", "FakeAws", "FakeBucket", "Fault", "Run"]
 
@@ -93,6 +97,7 @@ class FakeAws(FakeKms):
         self.arn = CALLER
         self.made: list[tuple[str, str]] = []
         self.waits: list[float] = []
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def add_bucket(self, name: str = BUCKET, **settings: Any) -> FakeBucket:
         self.buckets[name] = FakeBucket(**settings)
@@ -199,9 +204,12 @@ class FakeAws(FakeKms):
     def client(self, service: str, region: str) -> Any:
         """A real boto3 client whose requests are answered here."""
         self.made.append((service, region))
-        made = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test").client(
-            service, region_name=region
-        )
+        if (service, region) not in self._clients:
+            self._clients[service, region] = self._client(service, region)
+        return self._clients[service, region]
+
+    def _client(self, service: str, region: str) -> Any:
+        made = _SDK_SESSION.client(service, region_name=region)
         given: dict[str, Any] = {}
 
         def remember(params: Mapping[str, Any], **_more: Any) -> None:

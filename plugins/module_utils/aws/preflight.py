@@ -41,6 +41,9 @@ def check(session: Session, params: Mapping[str, Any], *, needs_key: bool) -> Re
     bucket_name.validate(params["bucket"], new=params["bucket_planned"])
     look_up = needs_key and not params["key_planned"]
     if look_up:
+        # required_if lets an option pass that is given as null.
+        if not params["key"]:
+            raise Refused("key is empty. Give the key to seal the bucket under: its id, ARN or alias.")
         try:
             key_state.parse_name(params["key"])
         except key_state.KeyNameError as error:

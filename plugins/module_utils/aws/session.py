@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call, translated
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
 
