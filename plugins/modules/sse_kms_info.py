@@ -459,8 +459,16 @@ encryption:
 from typing import Any, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.sealed.s3.plugins.module_utils import arguments, key_settings, key_state, posture, runner
+from ansible_collections.sealed.s3.plugins.module_utils import (
+    arguments,
+    bucket_name,
+    key_settings,
+    key_state,
+    posture,
+    runner,
+)
 from ansible_collections.sealed.s3.plugins.module_utils.aws import observe
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeySettings
 from ansible_collections.sealed.s3.plugins.module_utils.posture import Intent, NotRead, Observed, ObservedKey
@@ -468,6 +476,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.posture import Intent, N
 
 def _look(module: AnsibleAWSModule) -> dict[str, Any]:
     params = module.params
+    bucket_name.validate(params["bucket"])
     session = Session(module)
     caller = session.caller()
     placeholder = key_state.placeholder_arn(partition=caller.partition, region=session.region, account=caller.account)
@@ -504,6 +513,9 @@ def _look(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def _intent(params: dict[str, Any], placeholder: str) -> Intent:
+    if params["state"] == posture.PRESENT and not params["key"]:
+        # required_if lets an option pass that is given without a value.
+        raise Refused("key has no value. Give the id, the ARN or the alias of the key.")
     given = params["key_settings"]
     settings = None if given is None else KeySettings.from_options(given)
     if settings is not None:

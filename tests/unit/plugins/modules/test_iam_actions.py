@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The IAM actions that each module says it needs, held against the calls that it makes and against published data."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import botocore.session
+import pytest
+import yaml
+
+from ansible_collections.sealed.s3.plugins.module_utils.aws.call import IAM_ACTIONS
+from ansible_collections.sealed.s3.plugins.module_utils.policy import guard
+from ansible_collections.sealed.s3.tests.unit import service_authorization
+from ansible_collections.sealed.s3.tests.unit.fake_aws import ACCOUNT, BUCKET, FakeAws, run_module
+
+USER = f"arn:aws:iam::{ACCOUNT}:role/Uploader"
+PLANNED = {"bucket_planned": True, "key_planned": True, "check_mode": True}
+
+
+def policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def ours(arn: str) -> list[dict[str, Any]]:
+    return guard.statements(guard.GuardSpec(BUCKET, arn))
+
+
+READ = {
+    "Sid": "Read",
+    "Effect": "Allow",
+    "Principal": {"AWS": USER},
+    "Action": "s3:GetObject",
+    "Resource": f"arn:aws:s3:::{BUCKET}/*",
+}
+
+
+def sse_kms_policy(aws: FakeAws) -> None:
+    arn = aws.add_key(alias="uploads")
+    bucket = aws.add_bucket()
+    run_ok(aws, "sse_kms_policy", bucket=BUCKET, key="uploads", encryption_admins=[USER], allow_lockout=True)
+    run_ok(aws, "sse_kms_policy", bucket=BUCKET, key=arn, check_mode=True)
+    run_ok(aws, "sse_kms_policy", bucket=BUCKET, key="uploads", **PLANNED)
+    bucket.put_policy(policy(READ, *ours(arn)))
+    run_ok(aws, "sse_kms_policy", bucket=BUCKET, state="absent")
+    bucket.put_policy(policy(*ours(arn)))
+    run_ok(aws, "sse_kms_policy", bucket=BUCKET, state="absent")
+
+
+def bucket_encryption(aws: FakeAws) -> None:
+    arn = aws.add_key(alias="uploads")
+    aws.add_bucket()
+    run_ok(aws, "bucket_encryption", bucket=BUCKET, key=arn, blocked_encryption_types=["SSE-C"])
+    run_ok(aws, "bucket_encryption", bucket=BUCKET, key="uploads", algorithm="aws:kms:dsse")
+    run_ok(aws, "bucket_encryption", bucket=BUCKET, algorithm="AES256")
+    run_ok(aws, "bucket_encryption", bucket=BUCKET, key="uploads", **PLANNED)
+
+
+def kms_key_settings(aws: FakeAws) -> None:
+    arn = aws.add_key(alias="uploads")
+    settings = {"description": "x", "admins": [USER], "users": [USER], "rotation": True, "tags": {"a": "b"}}
+    run_ok(aws, "kms_key_settings", key="uploads", **settings)
+    run_ok(aws, "kms_key_settings", key=arn, rotation=False)
+    run_ok(aws, "kms_key_settings", key="uploads", key_planned=True, check_mode=True, **settings)
+
+
+def sse_kms_info(aws: FakeAws) -> None:
+    aws.add_key(alias="uploads")
+    aws.add_bucket().put_policy(policy(READ))
+    asked: dict[str, Any] = {"bucket": BUCKET, "key": "uploads", "key_managed": True}
+    run_ok(aws, "sse_kms_info", **asked, versioning=True, tags={"a": "b"}, key_settings={"tags": {"a": "b"}})
+    run_ok(aws, "sse_kms_info", **asked, block_public_access=True)
+    run_ok(aws, "sse_kms_info", bucket=BUCKET, state="absent")
+
+
+def run_ok(aws: FakeAws, module: str, **options: Any) -> None:
+    run = run_module(aws, module, **options)
+    assert not run.failed, run.msg
+
+
+MODULES: list[Callable[[FakeAws], None]] = [sse_kms_policy, bucket_encryption, kms_key_settings, sse_kms_info]
+NAMES = [module.__name__ for module in MODULES]
+
+
+@functools.cache
+def service_of(operation: str) -> str:
+    """The one service of ours that has an operation of this name, by botocore's own models."""
+    session = botocore.session.get_session()
+    (service,) = (name for name in ("s3", "kms", "sts") if operation in session.get_service_model(name).operation_names)
+    return service
+
+
+@functools.cache
+def recorded(name: str) -> frozenset[tuple[str, str]]:
+    """The operations that a module calls, over all that it can be asked to do."""
+    aws = FakeAws()
+    MODULES[NAMES.index(name)](aws)
+    return frozenset((service_of(operation), operation) for operation in aws.calls)
+
+
+def documented(name: str) -> set[str]:
+    """The IAM actions that a module's documentation lists."""
+    module = importlib.import_module(f"ansible_collections.sealed.s3.plugins.modules.{name}")
+    notes = yaml.safe_load(module.DOCUMENTATION)["notes"]
+    (listing,) = (note for note in notes if note.startswith("IAM actions:"))
+    return set(re.findall(r"C\(((?:s3|kms|sts):\w+)\)", listing))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_documentation_lists_what_the_calls_need_and_no_more(name: str) -> None:
+    needed = {action for call in recorded(name) for action in service_authorization.needed(*call)}
+    assert documented(name) == needed
+
+
+@pytest.mark.parametrize("call", sorted(IAM_ACTIONS))
+def test_the_action_that_an_error_names_is_the_published_one(call: tuple[str, str]) -> None:
+    assert set(IAM_ACTIONS[call]) == service_authorization.needed(*call)
+
+
+def test_the_actions_in_errors_are_those_of_the_calls_that_are_made_and_no_others() -> None:
+    assert set(IAM_ACTIONS) == {call for name in NAMES for call in recorded(name)}
+
+
+def test_no_module_grants_creates_or_deletes_a_key_a_bucket_or_an_object() -> None:
+    writes = {operation for name in NAMES for _service, operation in recorded(name) if not reads(operation)}
+    assert writes == {
+        "PutBucketPolicy",
+        "DeleteBucketPolicy",
+        "PutBucketEncryption",
+        "PutKeyPolicy",
+        "UpdateKeyDescription",
+        "EnableKeyRotation",
+        "DisableKeyRotation",
+        "TagResource",
+    }
+
+
+def reads(operation: str) -> bool:
+    return operation.startswith(("Describe", "Get", "Head", "List"))
+
+
+def test_the_info_module_only_reads() -> None:
+    assert all(reads(operation) for _service, operation in recorded("sse_kms_info"))
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "actions"),
+    [
+        ("s3", "GetBucketEncryption", {"s3:GetEncryptionConfiguration"}),
+        ("s3", "HeadBucket", {"s3:ListBucket"}),
+        ("s3", "GetPublicAccessBlock", {"s3:GetBucketPublicAccessBlock"}),
+        ("kms", "PutKeyPolicy", {"kms:PutKeyPolicy"}),
+    ],
+)
+def test_the_published_data_is_read_as_it_is_meant(service: str, operation: str, actions: set[str]) -> None:
+    """Operations whose action has another name, and one whose account-wide namesake has an action of its own."""
+    assert service_authorization.needed(service, operation) == actions
