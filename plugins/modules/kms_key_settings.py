@@ -223,9 +223,10 @@ def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
     if module.params["key_planned"]:
         return _settle_planned(module, settings)
     session = Session(module)
-    key = Key.resolve(session, module.params["key"], region=session.region)
+    asked = module.params["key"] or ""
+    key = Key.resolve(session, asked, region=session.region)
     key.judge(region=session.region)
-    _judge_account(session, key, module.params["key"])
+    _judge_account(session, key, asked)
     refused = rotation_refusal(settings, key.description)
     if refused is not None:
         raise Refused(refused)

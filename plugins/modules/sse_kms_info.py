@@ -476,7 +476,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.posture import Intent, N
 
 def _look(module: AnsibleAWSModule) -> dict[str, Any]:
     params = module.params
-    bucket_name.validate(params["bucket"])
+    bucket_name.validate(params["bucket"] or "")
     session = Session(module)
     caller = session.caller()
     placeholder = key_state.placeholder_arn(partition=caller.partition, region=session.region, account=caller.account)
@@ -515,7 +515,7 @@ def _look(module: AnsibleAWSModule) -> dict[str, Any]:
 def _intent(params: dict[str, Any], placeholder: str) -> Intent:
     if params["state"] == posture.PRESENT and not params["key"]:
         # required_if lets an option pass that is given without a value.
-        raise Refused("key has no value. Give the id, the ARN or the alias of the key.")
+        raise Refused("key is empty. Give the key to seal the bucket under: its id, ARN or alias.")
     given = params["key_settings"]
     settings = None if given is None else KeySettings.from_options(given)
     if settings is not None:

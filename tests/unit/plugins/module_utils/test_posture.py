@@ -429,7 +429,7 @@ def test_a_key_change_step_by_step(enforcement: str) -> None:
     wide = replace(SPEC, accepted_keys=both, enforcement=enforcement)
     narrow = replace(SPEC, enforcement=enforcement)
     old_default = DefaultRule("aws:kms", OLD_KEY, True, ("SSE-C",))
-    asked_wide = {"guard": replace(wide, key_arn=INTENT.guard.key_arn)}
+    asked_wide: dict[str, Any] = {"guard": replace(wide, key_arn=INTENT.guard.key_arn)}
 
     begin = assess(bucket={"policy": guarded(old), "default_encryption": old_default}, **asked_wide)
     assert {"guard_of_another_key", "default_encryption_previous_key", "key_change"} <= set(ids(begin))
@@ -439,7 +439,7 @@ def test_a_key_change_step_by_step(enforcement: str) -> None:
     assert planned(widened) == ["default_encryption"]
     moved = assess(bucket={"policy": guarded(wide)}, **asked_wide)
     assert (ids(moved), moved.compliance, planned(moved)) == (["key_change"], "compliant", [])
-    asked_narrow = {"guard": replace(narrow, key_arn=INTENT.guard.key_arn)}
+    asked_narrow: dict[str, Any] = {"guard": replace(narrow, key_arn=INTENT.guard.key_arn)}
     narrowing = assess(bucket={"policy": guarded(wide)}, **asked_narrow)
     assert ids(narrowing) == ["guard_incomplete"] or "guard_admits_further_keys" in ids(narrowing)
     assert planned(narrowing) == ["guard"]
@@ -616,7 +616,8 @@ def test_tags_are_added_and_never_purged() -> None:
 @pytest.mark.parametrize("part", ["versioning", "tags"])
 def test_bucket_settings_that_could_not_be_read(part: str) -> None:
     missing = NotRead("Not permitted.", "s3:Something")
-    outcome = assess(bucket={part: missing}, **{part: {"a": "b"} if part == "tags" else True})
+    asked: dict[str, Any] = {part: {"a": "b"} if part == "tags" else True}
+    outcome = assess(bucket={part: missing}, **asked)
     assert (outcome.compliance, len(outcome.blockers), planned(outcome)) == ("could_not_look", 1, [])
 
 

@@ -29,7 +29,7 @@ def aws() -> FakeAws:
     return FakeAws()
 
 
-def settle(aws: FakeAws, key: str = "alias/uploads", **options: Any) -> Run:
+def settle(aws: FakeAws, key: str | None = "alias/uploads", **options: Any) -> Run:
     return run_module(aws, "kms_key_settings", key=key, **options)
 
 
@@ -179,10 +179,12 @@ def test_a_key_that_cannot_be_used_is_refused_and_left_alone(aws: FakeAws, metad
         ("alias/nowhere", "There is no KMS alias alias/nowhere in eu-central-1"),
         (f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/x", "is in us-east-1, and eu-central-1 was asked for"),
         ("alias/aws/s3", "AWS managed key"),
+        (None, "'' is neither a key id nor an ARN"),
+        ("", "'' is neither a key id nor an ARN"),
         ("my key", "'my key' is neither a key id nor an ARN"),
     ],
 )
-def test_a_key_that_is_not_there_is_named(aws: FakeAws, key: str, said: str) -> None:
+def test_a_key_that_is_not_there_is_named(aws: FakeAws, key: Any, said: str) -> None:
     run = settle(aws, key=key)
     assert run.failed
     assert said in run.msg

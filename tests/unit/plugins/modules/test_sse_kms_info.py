@@ -245,7 +245,9 @@ def test_a_bucket_of_another_region_blocks(aws: FakeAws) -> None:
     assert "Set region to us-east-1" in run["blockers"][0]
 
 
-@pytest.mark.parametrize("name", ["data--euc1-az1--x-s3", "arn:aws:s3:eu-central-1:111122223333:accesspoint/x", "a/b"])
+@pytest.mark.parametrize(
+    "name", ["data--euc1-az1--x-s3", "arn:aws:s3:eu-central-1:111122223333:accesspoint/x", "a/b", ""]
+)
 def test_a_name_that_is_none_of_a_bucket_is_an_error_before_any_call(aws: FakeAws, name: str) -> None:
     run = look(aws, bucket=name)
     assert (run.failed, run.exit_code) == (True, 1)
@@ -325,8 +327,8 @@ def test_absent_reads_the_policy_alone(aws: FakeAws) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"key": None}, "key has no value"),
-        ({"key": ""}, "key has no value"),
+        ({"key": None}, "key is empty"),
+        ({"key": ""}, "key is empty"),
         ({"accepted_keys": ["alias/old"]}, "accepted_keys: expected the full ARN"),
         ({"encryption_admins": ["*"]}, "encryption_admins"),
         ({"exempt_services": ["x"]}, "exempt_services"),

@@ -135,14 +135,15 @@ def test_rotation_is_switched_off_and_a_period_is_kept(aws: FakeKms) -> None:
 def test_a_write_that_is_not_visible_at_once_is_waited_for(aws: FakeKms, waits: list[float]) -> None:
     arn = aws.add_key()
     stale = aws.of(arn)["policy"]
+    fresh = [stale]
     reads = [0]
 
     def answer_late(operation: str, parameters: Mapping[str, Any]) -> None:
         if operation == "PutKeyPolicy":
             reads[0] = 2
-            aws.fresh = parameters["Policy"]
+            fresh[0] = parameters["Policy"]
         if operation == "GetKeyPolicy" and "PutKeyPolicy" in aws.calls:
-            aws.of(arn)["policy"] = stale if reads[0] else aws.fresh
+            aws.of(arn)["policy"] = stale if reads[0] else fresh[0]
             reads[0] -= 1
 
     aws.before.append(answer_late)

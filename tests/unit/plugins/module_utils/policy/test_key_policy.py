@@ -105,8 +105,9 @@ def test_through_s3_only_is_refused_where_the_name_of_s3_is_not_known() -> None:
 )
 @pytest.mark.parametrize("option", ["admins", "users"])
 def test_a_principal_that_no_key_policy_can_name_is_refused(option: str, principal: str, said: str) -> None:
+    named: dict[str, Any] = {option: (ADMIN, principal)}
     with pytest.raises(KeyPolicyError) as refused:
-        KeyPolicySpec(key_arn=KEY, **{option: (ADMIN, principal)})
+        KeyPolicySpec(key_arn=KEY, **named)
     assert said in str(refused.value)
     assert str(refused.value).startswith(f"{option}: ")
 
