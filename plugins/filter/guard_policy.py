@@ -40,7 +40,7 @@ options:
     choices: [fail, replace, ignore]
     default: fail
   enforcement:
-    description: Which guard. See M(sealed.s3.sse_kms_policy#module).
+    description: Which guard. See M(sealed.s3.sse_kms_policy).
     type: str
     choices: [deny_overrides, deny_other_keys, require_headers]
     default: deny_overrides

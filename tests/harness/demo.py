@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the sealed.s3 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The main job, shown on a real LocalStack: what "make demo" runs. It fails when anything that it says does not hold."""
+"""The main job, shown on a real LocalStack: what "make demo" runs. It fails when what it says does not hold."""
 
 from __future__ import annotations
 
@@ -94,14 +94,22 @@ def show(localstack: LocalStack) -> None:
     s3 = boto3.client("s3", endpoint_url=localstack.endpoint)
     kms = boto3.client("kms", endpoint_url=localstack.endpoint)
 
-    step(2, "A bucket that is in use", f"The bucket {BUCKET} has a policy that somebody wrote by hand: CloudFront may "
-         "read, and archived reports are deleted with a second factor only. No key, no default encryption of ours.")  # fmt: skip
+    step(
+        2,
+        "A bucket that is in use",
+        f"The bucket {BUCKET} has a policy that somebody wrote by hand: CloudFront may read, and archived reports are "
+        "deleted with a second factor only. No key, no default encryption of ours.",
+    )
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(FOREIGN_POLICY))
     print(textwrap.indent(json.dumps(FOREIGN_POLICY, indent=2), "  "))
 
-    step(3, "Seal it", "The playbook creates the key and its alias, sets the bucket's default encryption to SSE-KMS "
-         "under that key with the S3 Bucket Key, and merges the guard into the policy. --diff shows each change.")  # fmt: skip
+    step(
+        3,
+        "Seal it",
+        "The playbook creates the key and its alias, sets the bucket's default encryption to SSE-KMS under that key "
+        "with the S3 Bucket Key, and merges the guard into the policy. --diff shows each change.",
+    )
     holds("the run changed something", changes(encrypt("--diff")) > 0)
 
     step(4, "Run it again", "Nothing is left to be done, so nothing may change.")

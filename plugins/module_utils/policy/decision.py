@@ -279,7 +279,7 @@ def _is_principal(kind: str, name: str, request: Request) -> Verdict:
         return unknown(f"the {kind} principal")
     account = _ACCOUNT.fullmatch(name)
     if account:
-        return Verdict(request.principal.split(":")[4:5] == [account.group(1)])
+        return Verdict(_account_of(request.principal) == account.group(1))
     return Verdict(name in (request.principal, _principal_arn(request.principal)))
 
 
@@ -315,6 +315,11 @@ def _principal_arn(principal: str) -> str:
     return "arn:{}:iam::{}:role/{}".format(*session.groups()) if session else principal
 
 
+def _account_of(principal: str) -> str | None:
+    parts = principal.split(":")
+    return parts[4] if len(parts) > 5 else None
+
+
 def _of_principal(request: Request) -> Iterable[tuple[str, str | None]]:
     if request.principal_service is not None:
         return (
@@ -328,7 +333,7 @@ def _of_principal(request: Request) -> Iterable[tuple[str, str | None]]:
     known = request.principal != ANONYMOUS
     return (
         (PRINCIPAL_ARN, _principal_arn(request.principal) if known else None),
-        ("aws:PrincipalAccount", (request.principal.split(":")[4:5] or [None])[0] if known else None),
+        ("aws:PrincipalAccount", _account_of(request.principal) if known else None),
         (PRINCIPAL_SERVICE, None),
         ("aws:PrincipalIsAWSService", "false"),
     )

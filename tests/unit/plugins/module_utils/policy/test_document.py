@@ -33,7 +33,7 @@ def normal(**elements: Any) -> Any:
     return document.normal_statement(statement(**elements))
 
 
-MALFORMED = [
+MALFORMED: list[tuple[Any, str]] = [
     ([], "policy: expected a JSON object, found a list"),
     (None, "policy: expected a JSON object, found null"),
     ({}, "policy: expected the element Statement, found none"),
