@@ -94,7 +94,7 @@ def test_settings_out_of_bounds_are_refused_and_the_option_is_named(options: dic
     with pytest.raises(SettingsError) as refused:
         KeySettings.from_options({"rotation": True, **options})
     assert said in str(refused.value)
-    assert str(refused.value).split(":")[0] in options
+    assert str(refused.value).split(":", maxsplit=1)[0] in options
 
 
 @pytest.mark.parametrize("days", [90, 2560])
