@@ -191,7 +191,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Sessi
 def _set(module: AnsibleAWSModule) -> dict[str, Any]:
     params = module.params
     arguments.require_check_mode(params, check_mode=module.check_mode)
-    blocked = _blocked(params["blocked_encryption_types"])
+    blocked = arguments.blocked_types(params)
     uses_kms = params["algorithm"] != bucket.AES256
     if params["key"] and not uses_kms:
         raise Refused(
@@ -212,20 +212,6 @@ def _set(module: AnsibleAWSModule) -> dict[str, Any]:
     for warning in outcome.warnings:
         runner.warn(warning)
     return _result(params["bucket"], ready.key_arn, outcome)
-
-
-def _blocked(types: list[str] | None) -> tuple[str, ...] | None:
-    if types is None:
-        return None
-    if not types:
-        raise Refused(
-            "blocked_encryption_types is empty. Give [NONE] to block none, or leave it out to keep what is there."
-        )
-    if bucket.NONE in types and len(set(types)) > 1:
-        raise Refused(
-            "blocked_encryption_types names NONE beside others. Give NONE alone to block none, or leave it out."
-        )
-    return tuple(dict.fromkeys(types))
 
 
 def _result(name: str, key_arn: str | None, outcome: Outcome) -> dict[str, Any]:

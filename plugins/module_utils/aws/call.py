@@ -24,6 +24,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
 try:
     import botocore
     from botocore import exceptions as sdk
+    from botocore.parsers import ResponseParserError
 except ImportError:
     # AnsibleAWSModule fails with a sentence before anything here is used.
     pass
@@ -55,6 +56,7 @@ IAM_ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
 # OperationAborted means that a conflicting operation on the same bucket is under way, and is to be tried again.
 # botocore's retry modes do not.
 CONFLICT_WAITS = (0.5, 1.0, 2.0, 4.0)
+_JITTER = random.SystemRandom()
 _CONFLICTS = frozenset(("OperationAborted", "ConditionalRequestConflict"))
 
 _DENIED = frozenset(
@@ -144,7 +146,7 @@ def call(client: Any, operation: str, *, asked: str, **parameters: Any) -> dict[
             wait = next(waits, None) if error.code in _CONFLICTS else None
             if wait is None:
                 raise
-            time.sleep(wait * random.uniform(1.0, 1.5))
+            time.sleep(wait * _JITTER.uniform(1.0, 1.5))
 
 
 @contextlib.contextmanager
@@ -160,6 +162,10 @@ def translated(asked: str, *, actions: tuple[str, ...] = ()) -> Iterator[None]:
         raise _of_answer(error, asked, actions) from error
     except sdk.BotoCoreError as error:
         raise _of_sdk(error, asked) from error
+    except ResponseParserError as error:
+        raise Unreachable(
+            f"Could not {asked}: what answered is not AWS. {_text(error)}. Check endpoint_url and proxies."
+        ) from error
     except ValueError as error:
         # botocore: "Invalid endpoint: ...".
         raise AwsError(f"Could not {asked}: {_text(error)}. Check endpoint_url and region.") from error
@@ -172,7 +178,7 @@ def _of_answer(error: sdk.ClientError, asked: str, actions: tuple[str, ...]) -> 
     said = _text(told.get("Message") or "")
     metadata = error.response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode") or 0)
-    quoted = f" AWS said: {said}" + ("" if said.endswith(".") else ".") if said else ""
+    quoted = f" AWS said: {said}." if said else ""
     failed = f"Could not {asked}"
 
     if "BlockPublicPolicy" in said or "public policies are blocked" in said.lower():
@@ -250,7 +256,7 @@ def _of_sdk(error: Exception, asked: str) -> AwsError:
     if isinstance(error, sdk.ProfileNotFound):
         return BadCredentials(f"{failed}: {said}. Check profile and the file of credentials of this host.")
     if isinstance(error, (sdk.NoRegionError, sdk.InvalidRegionError)):
-        return AwsError(f"{failed}: {said} Set region, AWS_REGION, or a region in the profile.")
+        return AwsError(f"{failed}: {said}. Set region, AWS_REGION, or a region in the profile.")
     if isinstance(error, sdk.NoCredentialsError):
         return BadCredentials(
             f"{failed}: there are no credentials. Give profile, or access_key and secret_key, or set them in the "
@@ -272,8 +278,6 @@ def _of_sdk(error: Exception, asked: str) -> AwsError:
         return Unreachable(
             f"{failed}: the endpoint cannot be reached. {said}. Check region, endpoint_url and the network."
         )
-    if isinstance(error, _kinds("ResponseParserError")):
-        return Unreachable(f"{failed}: what answered is not AWS. {said}. Check endpoint_url and proxies.")
     if isinstance(error, sdk.ParamValidationError):
         return AwsError(
             f"{failed}: botocore {botocore.__version__} does not take the parameters. {said}. A newer botocore may."
@@ -293,7 +297,7 @@ def _tries(metadata: Mapping[str, Any]) -> str:
 
 
 def _text(value: object) -> str:
-    """Somebody else's text on one line, without credentials that stand in a URL."""
-    text = _CREDENTIALS_IN_URL.sub("", " ".join(str(value).split()))
+    """Somebody else's text on one line, without its last stop and without credentials that stand in a URL."""
+    text = _CREDENTIALS_IN_URL.sub("", " ".join(str(value).split())).removesuffix(".")
     text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= _SHOWN_AT_MOST else text[: _SHOWN_AT_MOST - 3] + "..."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call, translated
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused, Unreachable
 
 try:
     import boto3
@@ -101,7 +101,10 @@ class Session:
 
     @functools.cached_property
     def _caller(self) -> Caller:
-        answer = call(self.sts, "GetCallerIdentity", asked="find out whose credentials these are")
+        asked = "find out whose credentials these are"
+        answer = call(self.sts, "GetCallerIdentity", asked=asked)
+        if not {"Account", "Arn"} <= set(answer):
+            raise Unreachable(f"Could not {asked}: what answered is not AWS. Check endpoint_url and proxies.")
         return Caller(account=answer["Account"], arn=answer["Arn"], partition=answer["Arn"].split(":")[1])
 
     @functools.cached_property

@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+import pytest
+
+from ansible_collections.sealed.s3.plugins.module_utils.aws import session as sessions
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, BadCredentials, Refused, Unreachable
+from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
+from ansible_collections.sealed.s3.tests.unit.fake_aws import ACCOUNT, CALLER, FakeAws
+
+
+class Module:
+    """As much of AnsibleAWSModule as a connection needs."""
+
+    def __init__(self, **params: Any) -> None:
+        self.params = {"region": "eu-west-3", "access_key": "AKIDEXAMPLE", "secret_key": "x", "validate_certs": True}
+        self.params.update(params)
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def session(**params: Any) -> Session:
+    module: Any = Module(**params)
+    return Session(module)
+
+
+def test_each_client_is_made_once_for_its_region_from_one_sdk_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    original = sessions.boto3.session.Session
+
+    def session_of_sdk(**given: Any) -> Any:
+        made.append(given)
+        return original(**given)
+
+    monkeypatch.setattr(sessions.boto3.session, "Session", session_of_sdk)
+    here = session()
+    assert here.s3 is here.s3
+    assert here.kms is here.client("kms")
+    assert here.kms is not here.client("kms", region="us-east-1")
+    assert here.client("kms", region="us-east-1").meta.region_name == "us-east-1"
+    assert here.sts.meta.region_name == here.region == "eu-west-3"
+    assert made == [{"profile_name": None}]
+
+
+def test_the_options_reach_the_client() -> None:
+    client = session(endpoint_url="http://127.0.0.1:4566", session_token="t").s3
+    assert client.meta.endpoint_url == "http://127.0.0.1:4566"
+    credentials = client._request_signer._credentials
+    assert (credentials.access_key, credentials.secret_key, credentials.token) == ("AKIDEXAMPLE", "x", "t")
+
+
+def test_retries_are_those_of_the_standard_mode_and_bounded() -> None:
+    config = session().s3.meta.config
+    assert config.retries["mode"] == "standard"
+    assert config.retries["total_max_attempts"] == 5
+    assert config.connect_timeout == 10
+    assert "sealed.s3" in config.user_agent_extra
+
+
+def test_aws_config_of_the_task_wins() -> None:
+    config = session(
+        aws_config={"connect_timeout": 1, "retries": {"max_attempts": 9, "mode": "adaptive"}}
+    ).s3.meta.config
+    assert config.connect_timeout == 1
+    assert config.retries["mode"] == "adaptive"
+    assert config.retries["total_max_attempts"] == 10
+    assert config.read_timeout == 60
+
+
+def test_an_aws_config_that_botocore_does_not_take_is_told() -> None:
+    with pytest.raises(AwsError, match=r"aws_config is not what botocore takes.*no_such_option"):
+        _ = session(aws_config={"no_such_option": 1}).s3
+
+
+def test_certificates_are_checked_as_asked(tmp_path: pathlib.Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("")
+    assert session()._connection[2]["verify"] is True
+    assert session(validate_certs=False)._connection[2]["verify"] is False
+    assert session(aws_ca_bundle=str(bundle))._connection[2]["verify"] == str(bundle)
+
+
+def test_the_region_comes_from_the_profile_where_none_is_given(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "config").write_text("[profile archive]\nregion = ca-central-1\n")
+    here = session(region=None, access_key=None, secret_key=None, profile="archive")
+    assert here.region == "ca-central-1"
+    assert here.s3.meta.region_name == "ca-central-1"
+
+
+def test_no_region_at_all_is_told() -> None:
+    with pytest.raises(Refused, match=r"No Region was given\. Set region, AWS_REGION"):
+        _ = session(region=None).s3
+
+
+def test_a_region_that_is_none_is_told() -> None:
+    with pytest.raises(AwsError, match="connect to s3 in eu central 1"):
+        _ = session(region="eu central 1").s3
+
+
+def test_a_profile_that_does_not_exist_is_told() -> None:
+    for region in ("eu-west-3", None):
+        with pytest.raises(BadCredentials, match=r"\(nobody\) could not be found"):
+            _ = session(region=region, access_key=None, secret_key=None, profile="nobody").s3
+
+
+def test_an_endpoint_that_is_no_url_is_told() -> None:
+    with pytest.raises(AwsError, match="Check endpoint_url and region"):
+        _ = session(endpoint_url="nowhere").s3
+
+
+def test_no_credentials_are_told() -> None:
+    with pytest.raises(BadCredentials, match="there are no credentials"):
+        session(access_key=None, secret_key=None).caller()
+
+
+def test_who_calls_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = FakeAws()
+    monkeypatch.setattr(Session, "_make", lambda _self, service, region: aws.client(service, region))
+    here = session()
+    assert here.caller() is here.caller()
+    assert here.caller() == sessions.Caller(account=ACCOUNT, arn=CALLER, partition="aws")
+    assert aws.calls == ["GetCallerIdentity"]
+
+
+def test_the_partition_is_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = FakeAws()
+    aws.arn = f"arn:aws-us-gov:sts::{ACCOUNT}:assumed-role/Platform/x"
+    monkeypatch.setattr(Session, "_make", lambda _self, service, region: aws.client(service, region))
+    assert session().caller().partition == "aws-us-gov"
+
+
+def test_an_answer_that_is_not_of_sts_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "call", lambda *_args, **_given: {})
+    with pytest.raises(Unreachable, match="what answered is not AWS"):
+        session().caller()
