@@ -8,6 +8,7 @@ Takes a JSON object on stdin and prints one:
     {"make": {"b": POLICY or null, ...}}                         creates buckets, with these policies
     {"do": [["s3", "put_object", {"Bucket": "b", ...}], ...]}    calls in this order; {"done": [answer, ...]}
     {"look": {"buckets": ["b", ...], "keys": ["alias/a", ...]}}  {"buckets": {"b": {...}}, "keys": {"alias/a": {...}}}
+    {"keys_tagged": "TAG"}                                       {"keys_tagged": [{...}, ...]}
 
 "account" and "region" say where, if not in 000000000000 and us-east-1. Answers that are errors are {"error": code}. A call
 fails the program unless a fourth element names the code expected.
@@ -136,8 +137,8 @@ def main() -> None:
     look = asked.get("look", {})
     answer["buckets"] = {name: bucket(name) for name in look.get("buckets", [])}
     answer["keys"] = {name: key(name) for name in look.get("keys", [])}
-    if "keys_tagged" in look:
-        answer["keys_tagged"] = keys_tagged(look["keys_tagged"])
+    if "keys_tagged" in asked:
+        answer["keys_tagged"] = keys_tagged(asked["keys_tagged"])
     json.dump(answer, sys.stdout)
 
 
