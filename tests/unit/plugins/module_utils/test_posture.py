@@ -179,6 +179,14 @@ def test_a_missing_key_that_is_not_created_is_a_blocker(name: str, create: bool,
     assert not outcome.plan.create_key
 
 
+def test_a_name_that_was_refused_stands_in_no_command() -> None:
+    refused = ObservedKey(refused="It is none that KMS takes.")
+    observed = Observed(ACCOUNT, "aws", REGION, replace(GOOD_BUCKET, exists=False), refused)
+    outcome = posture.assess(observed, replace(INTENT, key="$(reboot)"))
+    assert [finding.id for finding in outcome.findings] == ["key_refused", "bucket_missing"]
+    assert not [finding for finding in outcome.findings if "reboot" in finding.remedy]
+
+
 @pytest.mark.parametrize(
     ("changes", "controls"),
     [
