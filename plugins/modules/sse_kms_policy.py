@@ -292,8 +292,6 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy.plan import Plan
 PRESENT = "present"
 ABSENT = "absent"
 
-Planner = Callable[[Document | None], Plan]
-
 
 def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
     params = module.params
@@ -323,7 +321,7 @@ def _any_key(region: str) -> str:
     return key_state.placeholder_arn(partition="aws", region=region, account="000000000000")
 
 
-def _guarded(module: AnsibleAWSModule, ready: Ready) -> Planner:
+def _guarded(module: AnsibleAWSModule, ready: Ready) -> Callable[[Document | None], Plan]:
     """What to do with a policy. Everything that has to be asked is asked here, before the last read."""
     params = module.params
     spec = arguments.guard_spec(params, str(ready.key_arn))

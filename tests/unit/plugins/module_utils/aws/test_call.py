@@ -90,7 +90,7 @@ def test_every_operation_that_is_called_has_its_action_listed() -> None:
 )
 def test_what_aws_answers_becomes_a_sentence(aws: FakeAws, code: str, kind: type[AwsError], said: str) -> None:
     error = failure(aws, Fault(code, "As AWS puts it"))
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert error.code == code
     assert ASKED in str(error)
     assert said in str(error)
@@ -101,7 +101,7 @@ def test_what_aws_answers_becomes_a_sentence(aws: FakeAws, code: str, kind: type
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_failure_of_aws_itself_says_nothing_about_what_was_asked(aws: FakeAws, status: int) -> None:
     error = failure(aws, Fault("InternalError", "", status))
-    assert type(error) is Unreachable
+    assert error.__class__ is Unreachable
     assert "AWS failed with InternalError" in str(error)
     assert "AWS said" not in str(error)
 
@@ -199,7 +199,7 @@ def test_text_of_others_stays_on_one_line_and_has_an_end(aws: FakeAws) -> None:
 def test_what_arises_on_the_way_becomes_a_sentence(raised: Exception, kind: type[AwsError], said: str) -> None:
     with pytest.raises(AwsError) as failed, translated(ASKED):
         raise raised
-    assert type(failed.value) is kind
+    assert failed.value.__class__ is kind
     assert f"Could not {ASKED}: " in str(failed.value)
     assert said in str(failed.value)
     assert ".. " not in str(failed.value)

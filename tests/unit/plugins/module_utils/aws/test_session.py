@@ -37,6 +37,10 @@ def session(**params: Any) -> Session:
     return Session(module)
 
 
+def connect(here: Session) -> Any:
+    return here.s3
+
+
 def test_each_client_is_made_once_for_its_region_from_one_sdk_session(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
     original = sessions.boto3.session.Session
@@ -82,7 +86,7 @@ def test_aws_config_of_the_task_wins() -> None:
 
 def test_an_aws_config_that_botocore_does_not_take_is_told() -> None:
     with pytest.raises(AwsError, match=r"aws_config is not what botocore takes.*no_such_option"):
-        _ = session(aws_config={"no_such_option": 1}).s3
+        connect(session(aws_config={"no_such_option": 1}))
 
 
 def test_certificates_are_checked_as_asked(tmp_path: pathlib.Path) -> None:
@@ -102,23 +106,23 @@ def test_the_region_comes_from_the_profile_where_none_is_given(tmp_path: pathlib
 
 def test_no_region_at_all_is_told() -> None:
     with pytest.raises(Refused, match=r"No Region was given\. Set region, AWS_REGION"):
-        _ = session(region=None).s3
+        connect(session(region=None))
 
 
 def test_a_region_that_is_none_is_told() -> None:
     with pytest.raises(AwsError, match="connect to s3 in eu central 1"):
-        _ = session(region="eu central 1").s3
+        connect(session(region="eu central 1"))
 
 
 def test_a_profile_that_does_not_exist_is_told() -> None:
     for region in ("eu-west-3", None):
         with pytest.raises(BadCredentials, match=r"\(nobody\) could not be found"):
-            _ = session(region=region, access_key=None, secret_key=None, profile="nobody").s3
+            connect(session(region=region, access_key=None, secret_key=None, profile="nobody"))
 
 
 def test_an_endpoint_that_is_no_url_is_told() -> None:
     with pytest.raises(AwsError, match="Check endpoint_url and region"):
-        _ = session(endpoint_url="nowhere").s3
+        connect(session(endpoint_url="nowhere"))
 
 
 def test_no_credentials_are_told() -> None:
