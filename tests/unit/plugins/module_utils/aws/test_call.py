@@ -261,12 +261,12 @@ def nobody() -> str:
 
 @pytest.fixture
 def connected() -> Callable[..., Any]:
-    def client(endpoint: str, service: str = "s3") -> Any:
+    def client(endpoint: str, service: str = "s3", read_timeout: float = 30) -> Any:
         return boto3.session.Session(aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key=SECRET).client(
             service,
             region_name=REGION,
             endpoint_url=endpoint,
-            config=Config(connect_timeout=1, read_timeout=0.2, retries={"total_max_attempts": 1}),
+            config=Config(connect_timeout=30, read_timeout=read_timeout, retries={"total_max_attempts": 1}),
         )
 
     return client
@@ -282,7 +282,7 @@ def test_an_endpoint_that_nobody_listens_on(nobody: str, connected: Callable[...
 
 def test_an_endpoint_that_does_not_answer(silence: str, connected: Callable[..., Any]) -> None:
     with pytest.raises(Unreachable) as failed:
-        read_policy(connected(silence))
+        read_policy(connected(silence, read_timeout=0.2))
     assert "no answer in time" in str(failed.value)
 
 
