@@ -10,8 +10,8 @@ Takes a JSON object on stdin and prints one:
     {"look": {"buckets": ["b", ...], "keys": ["alias/a", ...]}}  {"buckets": {"b": {...}}, "keys": {"alias/a": {...}}}
     {"keys_tagged": "TAG"}                                       {"keys_tagged": [{...}, ...]}
 
-"account" and "region" say where, if not in 000000000000 and us-east-1. Answers that are errors are {"error": code}. A call
-fails the program unless a fourth element names the code expected.
+"account" and "region" say where, if not in 000000000000 and us-east-1. An answer that is an error is {"error": code},
+and fails the program unless a fourth element of the call names that code.
 In parameters, "$N.a.b" is the value at a.b in the answer to call N.
 """
 

@@ -5,7 +5,7 @@
 
 Takes on stdin {"bucket": name, "policy": ..., "default": key ARN, "keys": [ARN, ...], "calls": [...]}: the state at
 first and the calls that a proxy recorded. Prints a list of states, the first one and one for each write:
-{"after": operation, "default": ARN, "policy": ..., "no_headers": [outcome, outcome], "named": {ARN: [outcome, outcome]}}.
+{"after": operation, "default": ARN, "no_headers": [outcome, outcome], "named": {ARN: [outcome, outcome]}}.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
             default = re.findall("<KMSMasterKeyID>(.+)</KMSMasterKeyID>", call["body"])[0]
         elif call["operation"] != "at first":
             continue
-        state = {"after": call["operation"], "default": default, "policy": policy}
+        state = {"after": call["operation"], "default": default}
         state["no_headers"] = outcomes(asked["bucket"], policy=policy, default=default, key=None)
         state["named"] = {
             key: outcomes(asked["bucket"], policy=policy, default=default, key=key) for key in asked["keys"]

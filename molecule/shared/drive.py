@@ -71,7 +71,7 @@ def stage(runs: list[list[str]], *, endpoint: str, rules: Rules, folder: Path) -
 def main() -> None:
     asked = json.load(sys.stdin)
     endpoint = os.environ["AWS_ENDPOINT_URL"]
-    done = []
+    done: list[list[dict[str, Any]]] = []
     for runs in asked["stages"]:
         with tempfile.TemporaryDirectory() as folder:
             done.append(stage(runs, endpoint=endpoint, rules=Rules(**asked.get("rules", {})), folder=Path(folder)))

@@ -129,7 +129,9 @@ class Proxy:
         self.board.arrive(self.run, name)
         upstream = http.client.HTTPConnection(self.upstream.hostname or "", self.upstream.port)
         headers = {key: value for key, value in request.headers.items() if key.lower() not in _NOT_PASSED}
-        upstream.request(request.command, request.path, body=body, headers={**headers, "Content-Length": str(len(body))})
+        upstream.request(
+            request.command, request.path, body=body, headers={**headers, "Content-Length": str(len(body))}
+        )
         answer = upstream.getresponse()
         content = answer.read()
         upstream.close()
