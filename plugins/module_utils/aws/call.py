@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import re
 import time
@@ -122,6 +123,11 @@ _OTHER_REGION = frozenset(
 )
 
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+# Where a signature does not match, AWS quotes the request that it signed, and that holds the session token.
+_SIGNED_REQUEST = re.compile(r"\s*The Canonical String for this request.*", re.DOTALL)
+_SESSION_TOKEN = re.compile(r"(?i)(x-amz-security-token\s*[:=]\s*)[^\s&]+")
+# Python's http.client quotes the header that it does not take, and that may be the session token.
+_HEADER_NOT_TAKEN = "Invalid header value"
 _SHOWN_AT_MOST = 600
 
 
@@ -161,10 +167,26 @@ def translated(asked: str, *, actions: tuple[str, ...] = ()) -> Iterator[None]:
     except sdk.ClientError as error:
         raise _of_answer(error, asked, actions) from error
     except sdk.BotoCoreError as error:
+        if _HEADER_NOT_TAKEN in str(error):
+            # Without the cause, which quotes the value.
+            raise BadCredentials(
+                f"Could not {asked}: a request cannot carry one of the credentials, since there is a line break in it. "
+                "Check session_token and access_key, or AWS_SESSION_TOKEN and AWS_ACCESS_KEY_ID."
+            ) from None
         raise _of_sdk(error, asked) from error
     except ResponseParserError as error:
         raise Unreachable(
             f"Could not {asked}: what answered is not AWS. {_text(error)}. Check endpoint_url and proxies."
+        ) from error
+    except OSError as error:
+        raise BadCredentials(
+            f"Could not {asked}: {_text(error)}. Check the files and programs that the profile and the environment "
+            "name for the connection, such as AWS_WEB_IDENTITY_TOKEN_FILE and credential_process."
+        ) from error
+    except json.JSONDecodeError as error:
+        raise BadCredentials(
+            f"Could not {asked}: what should give credentials gives no JSON. {_text(error)}. Check credential_process "
+            "of the profile."
         ) from error
     except ValueError as error:
         # botocore: "Invalid endpoint: ...".
@@ -297,7 +319,8 @@ def _tries(metadata: Mapping[str, Any]) -> str:
 
 
 def _text(value: object) -> str:
-    """Somebody else's text on one line, without its last stop and without credentials that stand in a URL."""
-    text = _CREDENTIALS_IN_URL.sub("", " ".join(str(value).split())).removesuffix(".")
+    """Somebody else's text on one line, without its last stop and without the secrets that may stand in it."""
+    text = _SIGNED_REQUEST.sub("", str(value))
+    text = _SESSION_TOKEN.sub(r"\1...", _CREDENTIALS_IN_URL.sub("", " ".join(text.split()))).removesuffix(".")
     text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= _SHOWN_AT_MOST else text[: _SHOWN_AT_MOST - 3] + "..."

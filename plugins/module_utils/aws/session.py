@@ -17,6 +17,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsErr
 try:
     import boto3
     import botocore.config
+    from botocore.exceptions import BotoCoreError
 except ImportError:
     # AnsibleAWSModule fails with a sentence before anything here is used.
     pass
@@ -111,8 +112,8 @@ class Session:
     def _connection(self) -> tuple[str | None, str | None, dict[str, Any]]:
         try:
             region, endpoint_url, options = get_aws_connection_info(self._module)
-        except TypeError as error:
-            # botocore: "Got unexpected keyword argument ...".
+        except (TypeError, ValueError, BotoCoreError) as error:
+            # botocore: "Got unexpected keyword argument ...", "Invalid value provided to ...".
             raise AwsError(f"aws_config is not what botocore takes: {error}. See botocore.config.Config.") from error
         return region, endpoint_url, options
 

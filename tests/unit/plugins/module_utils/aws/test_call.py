@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import http.server
+import json
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -194,6 +196,8 @@ def test_text_of_others_stays_on_one_line_and_has_an_end(aws: FakeAws) -> None:
         (sdk.ConfigParseError(path="/etc/aws", error="x"), AwsError, "Unable to parse config file"),
         (sdk.DataNotFoundError(data_path="s3"), AwsError, "Unable to load data for: s3"),
         (ValueError("Invalid endpoint: nowhere"), AwsError, "Check endpoint_url and region"),
+        (json.JSONDecodeError("Expecting value", "", 0), BadCredentials, "Check credential_process"),
+        (FileNotFoundError(2, "No such file", "/token"), BadCredentials, "Check the files and programs"),
     ],
 )
 def test_what_arises_on_the_way_becomes_a_sentence(raised: Exception, kind: type[AwsError], said: str) -> None:
@@ -215,6 +219,17 @@ def test_credentials_in_a_url_are_not_shown() -> None:
         raise sdk.EndpointConnectionError(endpoint_url=f"https://me:{SECRET}@proxy.example/x")
     assert SECRET not in str(failed.value)
     assert "https://proxy.example/x" in str(failed.value)
+
+
+def test_a_request_that_was_signed_and_is_quoted_is_not_shown(aws: FakeAws) -> None:
+    quoted = f"'POST\n/\n\nhost:kms\nx-amz-security-token:{SECRET}\n'"
+    for text in (
+        f"It does not match.\n\nThe Canonical String for this request should have been\n{quoted}",
+        f"It does not match: {quoted}",
+    ):
+        error = failure(aws, Fault("SignatureDoesNotMatch", text))
+        assert "It does not match" in str(error)
+        assert SECRET not in str(error)
 
 
 # --- Real endpoints that are not AWS ----------------------------------------------------------------------------------
@@ -278,6 +293,14 @@ def test_an_endpoint_that_nobody_listens_on(nobody: str, connected: Callable[...
     assert "the endpoint cannot be reached" in str(failed.value)
     assert nobody in str(failed.value)
     assert SECRET not in str(failed.value)
+
+
+def test_credentials_with_a_line_break_are_told_and_not_shown(portal: str) -> None:
+    session = boto3.session.Session("AKIDEXAMPLE", "x", f"{SECRET}\n", REGION)
+    with pytest.raises(BadCredentials) as failed:
+        read_policy(session.client("s3", endpoint_url=portal))
+    assert "there is a line break in it. Check session_token" in str(failed.value)
+    assert SECRET not in "".join(traceback.format_exception(failed.value))
 
 
 def test_an_endpoint_that_does_not_answer(silence: str, connected: Callable[..., Any]) -> None:

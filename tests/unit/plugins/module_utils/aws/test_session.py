@@ -84,9 +84,34 @@ def test_aws_config_of_the_task_wins() -> None:
     assert config.read_timeout == 60
 
 
-def test_an_aws_config_that_botocore_does_not_take_is_told() -> None:
-    with pytest.raises(AwsError, match=r"aws_config is not what botocore takes.*no_such_option"):
-        connect(session(aws_config={"no_such_option": 1}))
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"no_such_option": 1}, "no_such_option"),
+        ({"retries": {"mode": "nonsense"}}, "nonsense"),
+        ({"retries": {"max_attempts": -1}}, "max_attempts"),
+        ({"s3": {"addressing_style": "nonsense"}}, "nonsense"),
+    ],
+)
+def test_an_aws_config_that_botocore_does_not_take_is_told(config: dict[str, Any], said: str) -> None:
+    with pytest.raises(AwsError, match=rf"aws_config is not what botocore takes.*{said}"):
+        connect(session(aws_config=config))
+
+
+def test_a_token_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    monkeypatch.setenv("AWS_ROLE_ARN", f"arn:aws:iam::{ACCOUNT}:role/Deploy")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "gone"))
+    with pytest.raises(BadCredentials, match=r"No such file.*gone.*AWS_WEB_IDENTITY_TOKEN_FILE"):
+        session(access_key=None, secret_key=None).caller()
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("/no/such/program", "Check the files and programs"), ("echo hello", "gives no JSON")]
+)
+def test_a_process_that_gives_no_credentials_is_told(tmp_path: pathlib.Path, command: str, said: str) -> None:
+    (tmp_path / "config").write_text(f"[profile odd]\ncredential_process = {command}\n")
+    with pytest.raises(BadCredentials, match=said):
+        session(access_key=None, secret_key=None, profile="odd").caller()
 
 
 def test_certificates_are_checked_as_asked(tmp_path: pathlib.Path) -> None:
