@@ -35,7 +35,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return planned (whether this is check mode), and report the change when it is and before and after differ."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        # Not by way of self: mypy would take the untyped method for one of ours.
+        _validation, options = ActionBase.validate_argument_spec(self, argument_spec=ARGUMENTS)
         planned = bool(self._task.check_mode)
         result.update(changed=False, planned=planned)
         if options["message"]:
