@@ -5,12 +5,15 @@
 
     python tests/harness/localstack.py                    runs one until Ctrl-C
     python tests/harness/localstack.py COMMAND ARG ...    runs the command beside one, with the variables set
+    python tests/harness/localstack.py --enforce effective|header_only [COMMAND ARG ...]
+                                                          one that enforces bucket policies, and has TLS
 
 It listens on 127.0.0.1 only, on a port that is free at start, and keeps its state in a temporary folder.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -18,32 +21,70 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 from types import FrameType
 
-from environments import program
+from environments import ROOT, program
 
 REGION = "us-east-1"
 _START_SECONDS = 60
 _STOP_SECONDS = 10
 _STATE_FOLDERS = ("FILESYSTEM_ROOT", "TMPDIR", "XDG_CACHE_HOME", "HOME")
+# Its standard input is a pipe from us that says nothing and ends when we do, so that not even SIGKILL leaves it behind.
+_RUN_WHILE_WE_DO = """\
+import os, shutil, signal, sys, threading
+folder = os.getcwd()
+def watch():
+    sys.stdin.buffer.read()
+    shutil.rmtree(folder, ignore_errors=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+threading.Thread(target=watch, daemon=True).start()
+"""
+# LocalStack itself would listen on every address of the machine.
+_LISTEN_HERE_ONLY = """\
+import functools
+from twisted.internet import endpoints
+endpoints.TCP4ServerEndpoint = functools.partial(endpoints.TCP4ServerEndpoint, interface="127.0.0.1")
+"""
+_PLAIN = """\
+from localstack.runtime.main import main
+main()
+"""
+_ENFORCING = """\
+import runpy
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+_START_ENFORCING = ROOT / "tests" / "enforcing" / "start.py"
+KEY_ID_MODELS = ("effective", "header_only")
 
 
 class LocalStack:
     """A LocalStack for the time of a ``with`` block.
 
-    :ivar endpoint: its URL.
+    :param enforce: let it enforce bucket policies, under this model of the key-id condition key; see
+        tests/enforcing/condition_keys.py for this and the other two. None leaves it as LocalStack is.
+    :param named_key: what an alias or a bare key id in a header becomes.
+    :param parts: what the parts of a multipart upload see of its encryption.
+    :ivar endpoint: its URL; with TLS where it enforces.
+    :ivar http_endpoint: its URL without TLS.
+    :ivar ca_bundle: where it enforces, the file with the authority that its certificate is from.
     :ivar log: the file it logs to, one line for each API call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, enforce: str | None = None, *, named_key: str | None = None, parts: str | None = None) -> None:
+        self.enforce = enforce
+        self._model = {
+            "SEALED_S3_ENFORCE": enforce,
+            "SEALED_S3_ENFORCE_NAMED_KEY": named_key,
+            "SEALED_S3_ENFORCE_PARTS": parts,
+        }
         self._folder = Path(tempfile.mkdtemp(prefix="sealed-s3-localstack-"))
         self.log = self._folder / "log.txt"
-        self.endpoint = ""
+        self.ca_bundle = self._folder / "authority.pem"
+        self.endpoint = self.http_endpoint = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,6 +98,16 @@ class LocalStack:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "SEALED_S3_LOCALSTACK_LOG": str(self.log),
+            **(self._enforcing_variables if self.enforce else {}),
+        }
+
+    @property
+    def _enforcing_variables(self) -> dict[str, str]:
+        return {
+            "AWS_CA_BUNDLE": str(self.ca_bundle),
+            "SEALED_S3_CA_BUNDLE": str(self.ca_bundle),
+            "SEALED_S3_HTTP_ENDPOINT": self.http_endpoint,
+            **{name: value for name, value in self._model.items() if value},
         }
 
     def __enter__(self) -> LocalStack:
@@ -72,8 +123,10 @@ class LocalStack:
 
     def _start(self) -> None:
         port = _free_port()
-        self.endpoint = f"http://127.0.0.1:{port}"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self.http_endpoint = f"http://127.0.0.1:{port}"
+        self.endpoint = f"https://127.0.0.1:{port}" if self.enforce else self.http_endpoint
+        ours = ("AWS_", "SEALED_S3_ENFORCE")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment.update(
             GATEWAY_LISTEN=f"127.0.0.1:{port}",
             SERVICES="s3,kms,sts,iam",
@@ -85,11 +138,16 @@ class LocalStack:
             state = self._folder / name.lower()
             state.mkdir()
             environment[name] = str(state)
+        run = [program("localstack", "python"), "-c", _RUN_WHILE_WE_DO + _LISTEN_HERE_ONLY + _PLAIN]
+        if self.enforce:
+            run = [*run[:2], _RUN_WHILE_WE_DO + _LISTEN_HERE_ONLY + _ENFORCING, str(_START_ENFORCING)]
+            environment["CUSTOM_SSL_CERT_PATH"] = str(self.ca_bundle.with_name("certificate.pem"))
+            environment.update({name: value for name, value in self._model.items() if value})
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [program("localstack", "python"), "-m", "localstack.runtime.main"],
+                run,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self._folder,
@@ -105,21 +163,24 @@ class LocalStack:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.endpoint}/_localstack/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.http_endpoint}/_localstack/health", timeout=2) as answer:
                 return set(json.load(answer)["services"]) >= {"s3", "kms", "sts", "iam"}
         except (OSError, ValueError, KeyError):
             return False
 
     def stop(self) -> None:
         """Stop it, by its process group, and remove its state."""
-        if self._process is not None:
-            self._signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_STOP_SECONDS)
-            # Also what of its group outlived it.
-            self._signal(signal.SIGKILL)
-            self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            if self._process is not None:
+                self._signal(signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_STOP_SECONDS)
+        finally:
+            # Also after a second Ctrl-C, and also what of its group outlived it.
+            if self._process is not None:
+                self._signal(signal.SIGKILL)
+                self._process.communicate()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -144,10 +205,16 @@ def stop_on_signals() -> None:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--enforce", choices=KEY_ID_MODELS, help="enforce bucket policies, under this key-id model")
+    parser.add_argument("--named-key", choices=("resolved", "as_sent"), help="what an alias or a bare key id becomes")
+    parser.add_argument("--parts", choices=("unseen", "upload"), help="the encryption that parts of an upload see")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND ARG")
+    options = parser.parse_args()
     stop_on_signals()
-    with LocalStack() as localstack:
-        if len(sys.argv) > 1:
-            return subprocess.run(sys.argv[1:], check=False, env={**os.environ, **localstack.variables}).returncode
+    with LocalStack(options.enforce, named_key=options.named_key, parts=options.parts) as localstack:
+        if options.command:
+            return subprocess.run(options.command, check=False, env={**os.environ, **localstack.variables}).returncode
         print(f"LocalStack listens on {localstack.endpoint}. In another terminal:\n")
         for name, value in localstack.variables.items():
             print(f"export {name}={value}")
