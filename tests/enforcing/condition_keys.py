@@ -8,8 +8,9 @@ Where AWS's documentation leaves open what S3 does, a switch chooses:
 key_id      ``effective``: the key-id key is the key that S3 will use, by the header or by the default encryption.
             ``header_only``: it is what the header says.
 named_key   ``resolved``: an alias or a bare id in the header becomes the key's ARN. ``as_sent``: it stays.
-parts       ``unseen``: a part, and the completion, do not see the encryption that their upload was created with; they
-            have no encryption headers, so that under ``effective`` the default's key is theirs. ``upload``: they see it.
+parts       ``unseen``: a part, and the completion, do not see the encryption that their upload was created with. S3
+            takes no encryption headers on them, so that under ``effective`` the default's key is theirs. Users saw this
+            (boto/botocore#471, aws/aws-cli#4251). ``upload``: they see what the creation of the upload settled.
 
 The algorithm's key is filled in from the header only, under all of them.
 """

@@ -17,8 +17,8 @@ Where the evaluator or this handler knows less than S3:
 - A request without credentials has an aws:PrincipalArn that is empty, not absent.
 - ForAnyValue and ForAllValues see one value for each key. Policy variables stand for themselves.
 - DeleteObjects is refused as a whole when one of its keys is denied.
-- ReplicateObject does not occur: LocalStack replicates nothing. UpdateObjectEncryption is refused or, because LocalStack
-  does not have it, not implemented (501).
+- ReplicateObject does not occur: LocalStack replicates nothing. UpdateObjectEncryption is refused or, because
+  LocalStack does not have it, not implemented (501).
 - The signature in a request's headers is not verified, as in LocalStack.
 - LocalStack encrypts aws:kms without a key under the default encryption's key, where S3 takes the AWS managed key: what
   is judged here is what S3 would do.

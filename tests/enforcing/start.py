@@ -10,7 +10,6 @@ goes; the authority that signed it is beside it, in authority.pem. tests/harness
 from __future__ import annotations
 
 import datetime
-import functools
 import ipaddress
 import os
 import sys
@@ -72,18 +71,20 @@ def _certificate(
     return builder.sign(signer, hashes.SHA256())
 
 
-def listen_here_only() -> None:
-    """LocalStack listens on every address of the machine, whatever GATEWAY_LISTEN says."""
-    endpoints = import_module("twisted.internet.endpoints")
-    here_only = functools.partial(endpoints.TCP4ServerEndpoint, interface="127.0.0.1")
-    endpoints.TCP4ServerEndpoint = here_only
+def answer_tls() -> None:
+    """Let twisted leave HTTP/2 alone: it sets it on a context in use, which the locked pyOpenSSL refuses."""
+
+    def leave(_factory: object, _connection: object) -> None:
+        pass
+
+    import_module("twisted.protocols.tls").TLSMemoryBIOFactory._applyProtocolNegotiation = leave
 
 
 def main() -> None:
     # LocalStack reads its settings when it is imported.
     make_certificate(Path(os.environ["CUSTOM_SSL_CERT_PATH"]))
+    answer_tls()
     sys.path.insert(0, str(Path(__file__).parent))
-    listen_here_only()
     judge = import_module("judge").Judge(import_module("condition_keys").Model.chosen())
     import_module("localstack.aws.handlers").serve_custom_service_request_handlers.append(judge)
     import_module("localstack.runtime.main").main()
