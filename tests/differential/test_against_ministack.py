@@ -290,7 +290,7 @@ def test_differs_policy_variables() -> None:
 
 
 def test_differs_not_principal() -> None:
-    """IAM User Guide, "NotPrincipal with Deny": whoever is not named is denied. Theirs never applies such a statement."""
+    """IAM User Guide, "NotPrincipal with Deny": whoever is not named is denied. Theirs never applies it."""
     statement = {"Effect": "Deny", "NotPrincipal": {"AWS": "444455556666"}, "Action": "s3:*", "Resource": "*"}
     policy = document.parse({"Version": VERSION, "Statement": statement})
     ours = decision.decide(policy, decision.Request(B, key="x", principal=CALLER))
