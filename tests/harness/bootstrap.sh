@@ -35,23 +35,46 @@ shim_root() {
     esac
 }
 
-python=$(candidates | while read -r candidate; do
-    if suits "$candidate"; then
-        printf '%s\n' "$candidate"
-        break
-    fi
-done)
+first() {
+    candidates | while read -r candidate; do
+        if suits "$candidate" && "$candidate" -c "$1" >/dev/null 2>&1; then
+            printf '%s\n' "$candidate"
+            break
+        fi
+    done
+}
+
+python=$(first 'import ensurepip, venv')
+[ -n "$python" ] || python=$(first '')
 if [ -z "$python" ]; then
     echo "sealed.s3 needs Python 3.12 or 3.13, and none was found on this machine; install one (Debian: apt install python3 python3-venv) and try again." >&2
     exit 1
 fi
 
+# Debian's Python without python3-venv has no pip to put into an environment. Any other pip of the machine can fetch
+# one: a wheel of pip is a program.
+fetch_pip() {
+    for with_pip in "$python" python3 python; do
+        if "$with_pip" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+            --requirement "$lock" --dest .cache/wheels; then
+            return
+        fi
+    done
+    return 1
+}
+
 rm -rf "$target"
 mkdir -p .cache
-if ! "$python" -m venv "$target" >.cache/bootstrap.log 2>&1; then
-    echo "$python cannot make virtual environments; install its venv package (Debian: apt install python3-venv) and try again." >&2
-    tail -n 3 .cache/bootstrap.log >&2
+if "$python" -m venv "$target" >.cache/bootstrap.log 2>&1; then
+    "$target/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock"
+elif "$python" -m venv --clear --without-pip "$target" >>.cache/bootstrap.log 2>&1 && fetch_pip >>.cache/bootstrap.log 2>&1; then
+    for wheel in .cache/wheels/pip-*.whl; do :; done
+    "$target/bin/python" "$wheel/pip" install --quiet --disable-pip-version-check --require-hashes \
+        --requirement "$lock" --no-index --find-links .cache/wheels
+    rm -rf .cache/wheels
+else
+    rm -rf "$target"
+    echo "$python cannot make virtual environments; install its venv package (Debian: apt install python3-venv) and try again. The errors are in .cache/bootstrap.log." >&2
     exit 1
 fi
-"$target/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock"
 cp "$lock" "$target/lock"

@@ -12,9 +12,11 @@ skips what it was to do and calls that a success.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,7 @@ from typing import IO
 
 import environments
 from environments import COLLECTIONS, ROOT, program
+from localstack import stop_on_signals
 
 SIDE_BY_SIDE = 2
 CORES = ("2.19", "2.20", "2.21")
@@ -45,8 +48,14 @@ RUN_ANSIBLE_LINT = True
 OFFLINE_ANSIBLE_LINT = True
 CHECK_REQUIRED_TAGS = True
 """
-# How tools say that they left something out.
-SKIPPED = re.compile(r"all targets skipped|skipping (?:sanity )?test|\bskipp?(?:ed|ing)\b.*\b(?:lint|doc|test)", re.I)
+# How tools say that they left something out: ansible-test, galaxy-importer, pytest.
+SKIPPED = re.compile(
+    r"all targets skipped|skipping (?:sanity )?test|\bskipp?(?:ed|ing)\b.*\b(?:lint|doc|test)"
+    r"|\b[1-9][0-9]* (?:skipped|deselected|xfailed|xpassed)\b",
+    re.I,
+)
+# The process groups of the commands that run now.
+RUNNING: set[int] = set()
 
 
 class Failed(Exception):
@@ -71,17 +80,23 @@ class Run:
         """
         self.output.write(f"$ {' '.join(command)}\n")
         self.output.flush()
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
             cwd=cwd,
             env={**os.environ, **ANSIBLE, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=self.output,
             stderr=subprocess.STDOUT,
-            check=False,
-        )
-        if done.returncode:
-            raise Failed(f"{Path(command[0]).name} ended with code {done.returncode}")
+            # A group of its own, to be stopped as a whole.
+            start_new_session=True,
+        ) as process:
+            RUNNING.add(process.pid)
+            try:
+                code = process.wait()
+            finally:
+                RUNNING.discard(process.pid)
+        if code:
+            raise Failed(f"{Path(command[0]).name} ended with code {code}")
 
     def printed(self) -> str:
         """What the check has printed so far."""
@@ -126,13 +141,20 @@ def dev(*command: str) -> Callable[[Run], None]:
 def mypy(run: Run) -> None:
     # By way of the link, so that each file is the module that the others import.
     ours = environments.CACHE.relative_to(ROOT) / "ansible_collections" / "sealed" / "s3"
-    run(program("dev", "mypy"), str(ours / "plugins"), str(ours / "tests" / "unit"), "tests/harness")
+    run(program("dev", "mypy"), str(ours / "plugins"), str(ours / "tests" / "unit"), "tests/harness",
+        "tests/enforcing", "tests/differential", "tests/mutation")  # fmt: skip
 
 
 def unit(run: Run) -> None:
     data = {"COVERAGE_FILE": str(run.folder / "coverage")}
-    run(program("dev", "coverage"), "run", "-m", "pytest", "-q", "tests/unit", "tests/consistency", env=data)
+    folders = ("tests/unit", "tests/consistency", "tests/differential")
+    run(program("dev", "coverage"), "run", "-m", "pytest", "-q", *folders, env=data)
     run(program("dev", "coverage"), "report", env=data)
+
+
+def enforcing(run: Run) -> None:
+    # One process: it starts one LocalStack for each model.
+    run(program("dev", "pytest"), "-q", "tests/enforcing")
 
 
 def documentation(run: Run) -> None:
@@ -252,11 +274,20 @@ def galaxy_importer(run: Run) -> None:
 
 def molecule(run: Run) -> None:
     run(program("dev", "python"), str(ROOT / "tests" / "harness" / "localstack.py"), program("dev", "molecule"),
-        "test", "--all", env={"ANSIBLE_HOME": str(run.folder / "ansible")})  # fmt: skip
+        "test", "--all", "--workers", str(SIDE_BY_SIDE), "--continue-on-failure", "--no-command-borders",
+        env={"ANSIBLE_HOME": str(run.folder / "ansible")})  # fmt: skip
+
+
+def pytest(folder: str) -> Callable[[Run], None]:
+    return dev("pytest", "-q", folder)
 
 
 def demo(run: Run) -> None:
     run(program("dev", "python"), "tests/harness/demo.py")
+
+
+def differential(run: Run) -> None:
+    run(program("dev", "pytest"), "-q", "tests/differential", env={"SEALED_S3_EXAMPLES": "6000"})
 
 
 CHECKS = (
@@ -267,6 +298,11 @@ CHECKS = (
     Check("ansible-lint", dev("ansible-lint"), ("lint",), seconds=40),
     Check("unit", unit, seconds=30),
     Check("mypy", mypy, ("lint",), seconds=30),
+    Check("enforcing", enforcing, needs=("localstack",), seconds=60),
+    Check("enforcing", pytest("tests/enforcing"), needs=("localstack",), seconds=60),
+    Check("harness", pytest("tests/harness"), needs=("localstack",), seconds=20),
+    Check("differential", differential, seconds=50),
+    Check("mutation", dev("pytest", "-q", "tests/mutation"), seconds=15),
     Check("demo", demo, needs=("localstack",), seconds=30),
     Check("build", build, seconds=20),
     Check("documentation", documentation, ("lint",), seconds=10),
@@ -320,6 +356,13 @@ def chosen(names: Sequence[str]) -> list[Check]:
     return sorted(selected, key=lambda check: -check.seconds)
 
 
+def stop_running() -> None:
+    """Ask the commands that run now to end; each stops what it has started."""
+    for group in tuple(RUNNING):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGTERM)
+
+
 def report(outcomes: Iterable[Future[Outcome]]) -> list[Outcome]:
     """Say how each check went, as it ends."""
     done: list[Outcome] = []
@@ -345,9 +388,15 @@ def main() -> int:
     options = parser.parse_args()
     checks = chosen(options.names)
     start = time.monotonic()
+    stop_on_signals()
     environments.ensure_all(("dev",))
     with ThreadPoolExecutor(1 if options.show else SIDE_BY_SIDE) as pool:
-        done = report(as_completed([pool.submit(perform, check, options.show) for check in checks]))
+        try:
+            done = report(as_completed([pool.submit(perform, check, options.show) for check in checks]))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_running()
+            raise
     print(f"\n{'check':<18} {'seconds':>8}  outcome")
     for outcome in sorted(done, key=lambda one: [check.name for check in checks].index(one.check.name)):
         print(f"{outcome.check.name:<18} {outcome.seconds:>8.0f}  {outcome.problem or 'passed'}")
@@ -357,4 +406,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        raise SystemExit("\nStopped.") from None

@@ -9,8 +9,10 @@ python tests/harness/environments.py dev localstack
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,15 +42,21 @@ def program(name: str, command: str) -> str:
 def ensure(name: str) -> None:
     """Make the environment, or make it anew when its lock file or the Python has changed."""
     lock = REQUIREMENTS / f"{name}.txt"
+    # What is installed without what it depends on.
+    alone = REQUIREMENTS / f"{name}.no-deps.txt"
+    locks = [lock, *([alone] if alone.exists() else [])]
     target = folder(name)
     stamp = target / "made-from"
-    wanted = f"{sys.version} {hashlib.sha256(lock.read_bytes()).hexdigest()}"
+    wanted = f"{sys.version} {hashlib.sha256(b''.join(each.read_bytes() for each in locks)).hexdigest()}"
     with _alone(name):
         if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
             return
         print(f"Making the environment {name} ...", flush=True)
         _uv("venv", "--quiet", "--clear", "--python", str(BOOTSTRAP / "python"), str(target))
-        _uv("pip", "install", "--quiet", "--require-hashes", "--python", str(target), "--requirement", str(lock))
+        install = ("pip", "install", "--quiet", "--require-hashes", "--python", str(target))
+        _uv(*install, "--requirement", str(lock))
+        if alone.exists():
+            _uv(*install, "--no-deps", "--requirement", str(alone))
         stamp.write_text(wanted, encoding="utf-8")
 
 
@@ -91,8 +99,22 @@ def _uv(*arguments: str) -> None:
     _run(str(BOOTSTRAP / "uv"), *arguments)
 
 
+@functools.cache
+def _settings_of_pip() -> dict[str, str]:
+    """The index and the certificates that pip is told to use here, by the names that uv reads, which asks no pip."""
+    command = [str(BOOTSTRAP / "python"), "-m", "pip", "--disable-pip-version-check", "config", "list"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    settings: dict[str, str] = {}
+    for section in ("global", "install", ":env:"):
+        for ours, theirs in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
+            for found in re.findall(rf"^{section}\.{ours}='(.*)'$", listed, re.M):
+                settings[theirs] = found
+    return settings
+
+
 def _run(*command: str) -> None:
     environment = {
+        **_settings_of_pip(),
         **os.environ,
         "UV_CACHE_DIR": str(CACHE / "uv"),
         "UV_PYTHON_DOWNLOADS": "never",

@@ -214,7 +214,9 @@ def main() -> int:
     stop_on_signals()
     with LocalStack(options.enforce, named_key=options.named_key, parts=options.parts) as localstack:
         if options.command:
-            return subprocess.run(options.command, check=False, env={**os.environ, **localstack.variables}).returncode
+            path = os.pathsep.join((str(folder("dev") / "bin"), os.environ["PATH"]))
+            environment = {**os.environ, "PATH": path, **localstack.variables}
+            return subprocess.run(options.command, check=False, env=environment).returncode
         print(f"LocalStack listens on {localstack.endpoint}. In another terminal:\n")
         for name, value in localstack.variables.items():
             print(f"export {name}={value}")

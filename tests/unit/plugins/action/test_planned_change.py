@@ -11,6 +11,7 @@ from unittest import mock
 import pytest
 from ansible.errors import AnsibleError
 from ansible.playbook.task import Task
+
 from ansible_collections.sealed.s3.plugins.action.planned_change import ActionModule, readable
 
 
