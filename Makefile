@@ -1,7 +1,7 @@
 # Work in this checkout. A machine needs Python 3.12 or 3.13, make and git; the rest is installed below this folder.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test localstack lint unit molecule clean
+.PHONY: help setup demo test localstack lint unit molecule mutate clean
 
 BOOTSTRAP := .cache/bootstrap/bin/python
 HARNESS := tests/harness
@@ -33,6 +33,9 @@ unit: bootstrap  ## Run the unit tests
 
 molecule: bootstrap  ## Run all Molecule scenarios against a LocalStack
 	@$(BOOTSTRAP) $(HARNESS)/checks.py molecule
+
+mutate: bootstrap  ## Weaken each statement of the guard in every way, and see that it is noticed
+	@$(BOOTSTRAP) $(HARNESS)/checks.py mutation
 
 localstack: bootstrap  ## Start a LocalStack, print how to reach it, stop it on Ctrl-C
 	@$(BOOTSTRAP) $(HARNESS)/environments.py localstack

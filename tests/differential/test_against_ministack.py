@@ -99,9 +99,9 @@ def test_every_operator_present_absent_list_and_set(operator: str) -> None:
                 ours, theirs = both({form: {key: wanted}}, {key: value})
                 assert ours is theirs, (form, wanted, value)
     for form in (f"ForAnyValue:{operator}", f"ForAllValues:{operator}"):
-        for value in (samples[:2], samples[1:], samples):
-            ours, theirs = both({form: {key: samples[:2]}}, {key: value})
-            assert ours is theirs, (form, value)
+        for values in (samples[:2], samples[1:], samples):
+            ours, theirs = both({form: {key: samples[:2]}}, {key: values})
+            assert ours is theirs, (form, values)
 
 
 @pytest.mark.parametrize("wanted", ["true", "false", "True", True, False])
