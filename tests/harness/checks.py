@@ -335,7 +335,8 @@ def perform(check: Check, show: bool) -> Outcome:
                 environments.ensure_all(check.needs)
                 check.run(run)
                 file.flush()
-                skipped = [line for line in run.printed().splitlines() if SKIPPED.search(line)]
+                printed = [line for line in run.printed().splitlines() if not line.startswith("$ ")]
+                skipped = [line for line in printed if SKIPPED.search(line)]
                 if skipped:
                     problem = f"something was skipped: {skipped[0].strip()}"
             except (Failed, subprocess.CalledProcessError) as error:

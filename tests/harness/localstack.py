@@ -27,7 +27,7 @@ import urllib.request
 from pathlib import Path
 from types import FrameType
 
-from environments import ROOT, program
+from environments import ROOT, folder, program
 
 REGION = "us-east-1"
 _START_SECONDS = 60

@@ -111,6 +111,6 @@ def test_a_failure_in_the_block_stops_it() -> None:
 def test_one_that_does_not_start_says_why_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(localstack, "_RUN_WHILE_WE_DO", "raise SystemExit('no room left')\n")
     not_started = localstack.LocalStack()
-    with pytest.raises(SystemExit, match="(?s)LocalStack did not start.*no room left"), not_started:
+    with pytest.raises(SystemExit, match=r"(?s)LocalStack did not start.*no room left"), not_started:
         pass
     assert not not_started.log.parent.exists()
