@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from localstack import KEY_ID_MODELS, LocalStack
 from service import Service
+
+# The user's own account has no part in this.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
 
 
 @pytest.fixture(scope="session", params=KEY_ID_MODELS)

@@ -227,15 +227,15 @@ def test_plain_keys(service: Service) -> None:
     s3.put_object(Bucket=bucket, Key="x", ACL="private")
     s3.get_object(Bucket=bucket, Key="x")
     s3.list_objects_v2(Bucket=bucket, Prefix="open/")
-    for call in (
-        lambda: s3.put_object(Bucket=bucket, Key="x", ACL="public-read"),
-        lambda: s3.put_object(Bucket=bucket, Key="x", StorageClass="GLACIER"),
-        lambda: s3.list_objects_v2(Bucket=bucket, Prefix="hidden/a"),
-        lambda: s3.delete_object(Bucket=bucket, Key="x"),
-        lambda: s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "x"}]}),
+    for call, parameters in (
+        (s3.put_object, {"Key": "x", "ACL": "public-read"}),
+        (s3.put_object, {"Key": "x", "StorageClass": "GLACIER"}),
+        (s3.list_objects_v2, {"Prefix": "hidden/a"}),
+        (s3.delete_object, {"Key": "x"}),
+        (s3.delete_objects, {"Delete": {"Objects": [{"Key": "x"}]}}),
     ):
         with refused():
-            call()
+            call(Bucket=bucket, **parameters)
 
 
 def test_a_version_is_an_action_of_its_own(service: Service) -> None:
