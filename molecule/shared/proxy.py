@@ -55,11 +55,13 @@ class Rules:
     :ivar later: [run, operation, other run, other operation]: the first run's operation waits until the other run's has
         been answered.
     :ivar unnamed_grants: answers of ListGrants lose the names, as those of grants that AWS services make.
+    :ivar refused: operations of KMS that are answered with AccessDeniedException.
     """
 
     together: dict[str, int] = field(default_factory=dict)
     later: tuple[tuple[int, str, int, str], ...] = ()
     unnamed_grants: bool = False
+    refused: tuple[str, ...] = ()
 
 
 class Board:
@@ -127,6 +129,10 @@ class Proxy:
         body = _body(request)
         name = operation(request.command, request.path, request.headers, body)
         self.board.arrive(self.run, name)
+        if name in self.board.rules.refused:
+            self.calls.append({"operation": name, "status": 400, "expected_bucket_owner": None})
+            _send(request, 400, {"Content-Type": "application/x-amz-json-1.1"}, _DENIED)
+            return
         upstream = http.client.HTTPConnection(self.upstream.hostname or "", self.upstream.port)
         headers = {key: value for key, value in request.headers.items() if key.lower() not in _NOT_PASSED}
         upstream.request(
@@ -141,17 +147,24 @@ class Proxy:
         call = {"operation": name, "status": answer.status, "expected_bucket_owner": owner}
         self.calls.append({**call, "body": body.decode(errors="replace")} if name in _WITH_BODY else call)
         self.board.answer(self.run, name)
-        request.send_response_only(answer.status)
-        for key, value in answer.getheaders():
-            if key.lower() not in _NOT_PASSED:
-                request.send_header(key, value)
+        headers = {key: value for key, value in answer.getheaders() if key.lower() not in _NOT_PASSED}
         length = answer.getheader("Content-Length") if request.command == "HEAD" else None
-        request.send_header("Content-Length", length or str(len(content)))
-        request.send_header("Connection", "close")
-        request.end_headers()
-        request.wfile.write(content)
+        _send(request, answer.status, headers, content, length=length)
 
 
+def _send(
+    request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], content: bytes, *, length: str | None = None
+) -> None:
+    request.send_response_only(status)
+    for key, value in headers.items():
+        request.send_header(key, value)
+    request.send_header("Content-Length", length or str(len(content)))
+    request.send_header("Connection", "close")
+    request.end_headers()
+    request.wfile.write(content)
+
+
+_DENIED = json.dumps({"__type": "AccessDeniedException", "message": "You may not do this."}).encode()
 _WITH_BODY = frozenset(("PutBucketPolicy", "PutBucketEncryption"))
 _NOT_PASSED = frozenset(("connection", "content-length", "transfer-encoding", "expect", "keep-alive"))
 
