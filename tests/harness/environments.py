@@ -8,6 +8,7 @@ python tests/harness/environments.py dev localstack
 
 from __future__ import annotations
 
+import ast
 import fcntl
 import functools
 import hashlib
@@ -25,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
 REQUIREMENTS = ROOT / "tests" / "requirements"
+UV_NAMES = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
 BOOTSTRAP = CACHE / "bootstrap" / "bin"
 COLLECTIONS = CACHE / "ansible_collections"
 
@@ -101,20 +103,31 @@ def _uv(*arguments: str) -> None:
 
 @functools.cache
 def _settings_of_pip() -> dict[str, str]:
-    """The index and the certificates that pip is told to use here, by the names that uv reads, which asks no pip."""
+    """What pip is told on this machine, by its files and by variables: option -> value."""
     command = [str(BOOTSTRAP / "python"), "-m", "pip", "--disable-pip-version-check", "config", "list"]
     listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     settings: dict[str, str] = {}
+    # The last one has the last word.
     for section in ("global", "install", ":env:"):
-        for ours, theirs in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
-            for found in re.findall(rf"^{section}\.{ours}='(.*)'$", listed, re.M):
-                settings[theirs] = found
+        for option, value in re.findall(rf"^{section}\.([a-z-]+)=(.*)$", listed, re.M):
+            settings[option] = ast.literal_eval(value)
     return settings
 
 
+def write_pip_configuration(path: Path) -> None:
+    """Tell a pip that sees neither our HOME nor our variables what ours is told."""
+    settings = {"cache-dir": str(CACHE / "pip"), **_settings_of_pip()}
+    lines = [f"{option} = {value.strip()}".replace("\n", "\n    ") for option, value in settings.items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text("\n".join(["[global]", *lines, ""]), encoding="utf-8")
+
+
 def _run(*command: str) -> None:
+    told = _settings_of_pip()
     environment = {
-        **_settings_of_pip(),
+        # uv does not ask pip.
+        **{theirs: told[ours] for ours, theirs in UV_NAMES.items() if ours in told},
         **os.environ,
         "UV_CACHE_DIR": str(CACHE / "uv"),
         "UV_PYTHON_DOWNLOADS": "never",
