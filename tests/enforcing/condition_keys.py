@@ -54,8 +54,9 @@ class Model:
     parts: str
 
     @classmethod
-    def chosen(cls, environment: Mapping[str, str] = os.environ) -> Model:
+    def chosen(cls, environment: Mapping[str, str] | None = None) -> Model:
         """The model that SEALED_S3_ENFORCE, SEALED_S3_ENFORCE_NAMED_KEY and SEALED_S3_ENFORCE_PARTS choose."""
+        environment = os.environ if environment is None else environment
         key_id = environment.get("SEALED_S3_ENFORCE") or "effective"
         # What is only compared is compared as it came.
         named_key = environment.get("SEALED_S3_ENFORCE_NAMED_KEY") or (

@@ -112,8 +112,8 @@ class Judge:
 
 def _source(header: str) -> Iterator[tuple[state.Bucket, str, str, dict[str, str]]]:
     """What a copy reads."""
-    path, _, query = header.lstrip("/").partition("?")
-    name, _, key = unquote(path).partition("/")
+    path, _mark, query = header.lstrip("/").partition("?")
+    name, _slash, key = unquote(path).partition("/")
     version = query.removeprefix("versionId=")
     bucket = state.bucket(name)
     if bucket and bucket.policy:

@@ -60,6 +60,6 @@ def action(operation: str, version: str | None = None) -> str:
     name = _ACTIONS.get(operation, operation)
     if version and name in _OF_A_VERSION:
         # GetObject -> GetObjectVersion, GetObjectAcl -> GetObjectVersionAcl
-        verb, _, what = name.partition("Object")
+        verb, _object, what = name.partition("Object")
         name = f"{verb}ObjectVersion{what}"
     return f"s3:{name}"

@@ -60,7 +60,7 @@ class Service:
 
     def __post_init__(self) -> None:
         kms = self.client("kms")
-        self.key, self.other_key = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+        self.key, self.other_key = (kms.create_key()["KeyMetadata"]["Arn"] for _which in range(2))
         kms.create_alias(AliasName=ALIAS, TargetKeyId=self.key)
 
     @property

@@ -65,7 +65,7 @@ def caller(access_key: str) -> Caller:
 
 
 def _of_arn(arn: str, account: str, user_id: str) -> Caller:
-    kind, _, rest = arn.split(":", 5)[5].partition("/")
+    kind, _slash, rest = arn.split(":", 5)[5].partition("/")
     if kind == "assumed-role":
         name = rest.partition("/")[0]
         role = _iam[account][_ANY_REGION].ROLES.get(name)

@@ -56,22 +56,21 @@ STATEMENTS = """
 }
 """
 SETS = {"P": "D1 D2 D3 D4", "E": "E0 D3 D4", "Strict": "S1 E0 D4"}
-# Where it has a slash: what happens under the model "effective", then under "header_only".
+# Of each set, in their order. Where it has a slash: what happens under the model "effective", then under "header_only".
 TABLE = {
-    #                                        P            E            Strict
-    "no headers, default = K":              ("allow",      "allow/deny", "deny"),
-    "no headers, default SSE-S3":           ("allow",      "deny",       "deny"),
-    "no headers, default another KMS key":  ("deny/allow", "deny",       "deny"),
-    "AES256":                               ("deny",       "deny",       "deny"),
-    "aws:kms, no key id":                   ("deny",       "deny",       "deny"),
-    "aws:kms + K":                          ("allow",      "allow",      "allow"),
-    "aws:kms + another key":                ("deny",       "deny",       "deny"),
-    "aws:kms + alias of K":                 ("allow/deny", "allow/deny", "allow/deny"),
-    "aws:kms + alias ARN of K":             ("allow/deny", "allow/deny", "allow/deny"),
-    "aws:kms + bare id of K":               ("allow/deny", "allow/deny", "allow/deny"),
-    "aws:kms:dsse + K":                     ("deny",       "deny",       "deny"),
-    "SSE-C":                                ("deny",       "deny",       "deny"),
-}  # fmt: skip
+    "no headers, default = K": ("allow", "allow/deny", "deny"),
+    "no headers, default SSE-S3": ("allow", "deny", "deny"),
+    "no headers, default another KMS key": ("deny/allow", "deny", "deny"),
+    "AES256": ("deny", "deny", "deny"),
+    "aws:kms, no key id": ("deny", "deny", "deny"),
+    "aws:kms + K": ("allow", "allow", "allow"),
+    "aws:kms + another key": ("deny", "deny", "deny"),
+    "aws:kms + alias of K": ("allow/deny", "allow/deny", "allow/deny"),
+    "aws:kms + alias ARN of K": ("allow/deny", "allow/deny", "allow/deny"),
+    "aws:kms + bare id of K": ("allow/deny", "allow/deny", "allow/deny"),
+    "aws:kms:dsse + K": ("deny", "deny", "deny"),
+    "SSE-C": ("deny", "deny", "deny"),
+}
 
 
 def statements(name: str, key: str) -> list[dict[str, Any]]:
@@ -82,13 +81,13 @@ def statements(name: str, key: str) -> list[dict[str, Any]]:
 
 def expected(cell: str, model: str) -> str:
     """What a cell says for a model."""
-    effective, _, header_only = cell.partition("/")
+    effective, _slash, header_only = cell.partition("/")
     return header_only if header_only and model == "header_only" else effective
 
 
 def encryption(row: str, service: Service) -> dict[str, str]:
     """The headers of a row."""
-    algorithm, _, rest = row.partition(" + ")
+    algorithm, _plus, rest = row.partition(" + ")
     if row.startswith("no headers"):
         return {}
     if row == "SSE-C":
