@@ -11,6 +11,7 @@ import random
 import re
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
@@ -153,6 +154,48 @@ def call(client: Any, operation: str, *, asked: str, **parameters: Any) -> dict[
             if wait is None:
                 raise
             time.sleep(wait * _JITTER.uniform(1.0, 1.5))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What AWS answered, a refusal included.
+
+    :ivar status: the HTTP status; None where no answer came.
+    :ivar code: AWS's error code; None for a success.
+    :ivar message: AWS's text for an error; a sentence where no answer came.
+    :ivar response: of a success.
+    """
+
+    status: int | None
+    code: str | None = None
+    message: str = ""
+    response: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was a success."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+def attempt(client: Any, operation: str, *, asked: str, **parameters: Any) -> Answer:
+    """Call one operation where a refusal is an answer like any other."""
+    method = getattr(client, botocore.xform_name(operation))
+    try:
+        with translated(asked):
+            response = method(**parameters)
+    except AwsError as error:
+        cause = error.__cause__
+        if not isinstance(cause, sdk.ClientError):
+            return Answer(None, message=str(error))
+        told = cause.response.get("Error", {})
+        status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        return Answer(status, str(told.get("Code") or ""), _text(told.get("Message") or ""))
+    return Answer(int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 200), response=response)
+
+
+def one_line(value: object) -> str:
+    """Somebody else's text as it may be shown: one line, no secrets."""
+    return _text(value)
 
 
 @contextlib.contextmanager

@@ -35,6 +35,8 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "user_agent_extra": "sealed.s3",
 }
 
+IMPATIENT_RETRIES = {"mode": "standard", "total_max_attempts": 2}
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -54,7 +56,7 @@ class Session:
 
     def __init__(self, module: AnsibleAWSModule) -> None:
         self._module = module
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[Any, ...], Any] = {}
 
     @property
     def s3(self) -> Any:
@@ -93,6 +95,24 @@ class Session:
             self._clients[wanted] = self._make(*wanted)
         return self._clients[wanted]
 
+    def impatient_s3(self, *, timeout: float, endpoint_url: str | None = None) -> Any:
+        """An S3 client that waits for each answer no longer than ``timeout`` seconds, and tries twice.
+
+        :param endpoint_url: another than the task's.
+        """
+        wanted = ("s3", self.region, timeout, endpoint_url)
+        if wanted not in self._clients:
+            self._clients[wanted] = self._make("s3", self.region, timeout=timeout, other_endpoint=endpoint_url)
+        return self._clients[wanted]
+
+    @functools.cached_property
+    def verify(self) -> bool | str:
+        """How certificates are checked: by a file with authorities, by those that are known anyway, or not at all."""
+        given = self._connection[2].get("verify", True)
+        if given is not True:
+            return given if isinstance(given, str) else bool(given)
+        return self._sdk_session._session.get_config_variable("ca_bundle") or True  # noqa: SLF001
+
     def caller(self) -> Caller:
         """Who calls. Asked once.
 
@@ -122,7 +142,9 @@ class Session:
         with translated("connect to AWS"):
             return boto3.session.Session(profile_name=self._connection[2].get("profile_name") or None)
 
-    def _make(self, service: str, region: str) -> Any:
+    def _make(
+        self, service: str, region: str, *, timeout: float | None = None, other_endpoint: str | None = None
+    ) -> Any:
         _region, endpoint_url, options = self._connection
         given = dict(options)
         given.pop("profile_name", None)
@@ -130,7 +152,10 @@ class Session:
         asked_for = given.pop("aws_config", None)
         if asked_for is not None:
             config = config.merge(asked_for)
+        if timeout is not None:
+            impatient = {"connect_timeout": timeout, "read_timeout": timeout, "retries": IMPATIENT_RETRIES}
+            config = config.merge(botocore.config.Config(**impatient))
         with translated(f"connect to {service} in {region}"):
             return self._sdk_session.client(
-                service, region_name=region, endpoint_url=endpoint_url, config=config, **given
+                service, region_name=region, endpoint_url=other_endpoint or endpoint_url, config=config, **given
             )

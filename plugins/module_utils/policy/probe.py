@@ -334,9 +334,14 @@ def predict(situation: Situation) -> list[Probe]:
             verdict, reason = BROKEN, f"The policy in force {does}."
         default = situation.default_encryption
         passes = verdict == KEPT and expected == MUST_PASS and not KINDS[name].headers(situation.keys)
-        if passes and default is not None and (default.algorithm, default.key_arn in situation.spec.keys) != (
-            "aws:kms",
-            True,
+        if (
+            passes
+            and default is not None
+            and (default.algorithm, default.key_arn in situation.spec.keys)
+            != (
+                "aws:kms",
+                True,
+            )
         ):
             verdict, reason = BROKEN, f"It would end up under {_default_text(default)}, since that is the default."
         probes.append(Probe(name, expected, verdict, reason))
@@ -465,7 +470,9 @@ def conclude(situation: Situation, probes: Sequence[Probe]) -> Model:
             pointed |= {model for model, outcome in says.items() if outcome == wanted}
     if len(pointed) == 1:
         return Model(pointed.pop(), "The uploads without headers tell.")
-    why = "Uploads contradict one another." if pointed else "This guard behaves the same under both: find_model can tell."
+    why = (
+        "Uploads contradict one another." if pointed else "This guard behaves the same under both: find_model can tell."
+    )
     return Model(UNDETERMINED, why)
 
 
@@ -509,7 +516,9 @@ class Summary:
             told = " ".join(f"{one.name}: {one.reason}" for one in broken)
             hint = ""
             if not self.predicted and not any(one.happened and one.happened.is_denial for one in self.probes):
-                hint = " No upload was refused at all: either the guard is not there, or the service enforces no policy."
+                hint = (
+                    " No upload was refused at all: either the guard is not there, or the service enforces no policy."
+                )
             count = "1 promise" if len(broken) == 1 else f"{len(broken)} promises"
             names = ", ".join(one.name for one in broken)
             return f"{count}{would} broken on bucket {self.bucket}: {names}. {told}{hint}"
@@ -532,7 +541,11 @@ class Summary:
             f"{len(self.named(word))} {told}" for word, told in _VERDICTS.items() if self.named(word) or word == KEPT
         )
         says = "predicted, nothing was uploaded: " if self.predicted else ""
-        lines += ["", f"{self.bucket}: {says}{counts}.", f"key id model: {self.model.key_id_model}. {self.model.reason}"]
+        lines += [
+            "",
+            f"{self.bucket}: {says}{counts}.",
+            f"key id model: {self.model.key_id_model}. {self.model.reason}",
+        ]
         lines += [f"left behind: {one['what']}. {one['reason']}" for one in self.left_behind]
         return lines
 
