@@ -111,7 +111,7 @@ class Session:
         given = self._connection[2].get("verify", True)
         if given is not True:
             return given if isinstance(given, str) else bool(given)
-        return self._sdk_session._session.get_config_variable("ca_bundle") or True  # noqa: SLF001
+        return self._sdk_session._session.get_config_variable("ca_bundle") or True
 
     def caller(self) -> Caller:
         """Who calls. Asked once.
@@ -154,6 +154,8 @@ class Session:
             config = config.merge(asked_for)
         if timeout is not None:
             impatient = {"connect_timeout": timeout, "read_timeout": timeout, "retries": IMPATIENT_RETRIES}
+            # What is signed for later is signed with version 2 in some Regions, which SSE-KMS does not take.
+            impatient["signature_version"] = "s3v4"
             config = config.merge(botocore.config.Config(**impatient))
         with translated(f"connect to {service} in {region}"):
             return self._sdk_session.client(

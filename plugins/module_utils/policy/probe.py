@@ -10,7 +10,7 @@ KMS nor the caller's own permissions refused. What does not prove anything is sa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy.document import D
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import shown
 from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import GuardSpec
 
-MUST_PASS = "must_pass"
+MUST_PASS = "must_pass"  # noqa: S105 - no password
 MUST_FAIL = "must_fail"
 EITHER = "either"
 """Depends on what is not known of the service; what passes must still end up under the key."""
@@ -205,9 +205,9 @@ class Situation:
         predicted = self.predicted(name, secure=secure)
         return None if predicted is None else _expected({one.outcome for one in predicted.values()})
 
-    def denying(self, name: str) -> list[str]:
+    def denying(self, name: str, *, secure: bool | None = None) -> list[str]:
         """The statements by which the policy in force may deny it."""
-        found = (self.predicted(name) or {}).values()
+        found = (self.predicted(name, secure=secure) or {}).values()
         return list(dict.fromkeys(str(label) for one in found for label in (*one.denied_by, *one.unknown_statements)))
 
     def _promised(self, spec: GuardSpec, name: str) -> set[str]:
@@ -368,14 +368,12 @@ def _judged(situation: Situation, one: Try, anchored: bool) -> Probe:
     happened = one.happened
     if happened.passed:
         if expected == MUST_FAIL:
-            denying = situation.denying(one.name)
-            why = (
-                f"The policy in force denies it{_by(denying)}, and the service let it pass."
-                if situation.predicts(one.name) == MUST_FAIL
-                else "The policy in force does not deny it."
-                if situation.policy_known
-                else "It passed, and the guard denies it."
-            )
+            why = "It passed, and the guard denies it."
+            if situation.policy_known:
+                why = "The policy in force does not deny it."
+            if situation.predicts(one.name, secure=True) == MUST_FAIL:
+                by = _by(situation.denying(one.name, secure=True))
+                why = f"The policy in force denies it{by}, and the service let it pass."
             return verdict(BROKEN, why)
         return verdict(*_of_stored(situation, one.stored))
     at = f" at {happened.step}" if happened.step else ""
@@ -427,6 +425,9 @@ def _of_stored(situation: Situation, stored: Stored | None) -> tuple[str, str]:
         return COULD_NOT_LOOK, "It passed, and how it is encrypted could not be read."
     if stored.algorithm == "aws:kms" and stored.key_arn in situation.spec.keys:
         return KEPT, "Stored under the key."
+    alias = situation.keys.alias
+    if stored.algorithm == "aws:kms" and alias and (stored.key_arn or "").endswith((f":{alias}", f"/{alias}")):
+        return KEPT, "Stored under the key, which the service calls by its alias."
     if stored.algorithm == "aws:kms" and stored.key_arn is None:
         return COULD_NOT_LOOK, "It passed, and under which key could not be read."
     under = f" under {shown(stored.key_arn)}" if stored.key_arn else ""
@@ -513,12 +514,13 @@ class Summary:
         broken = [one for one in self.probes if one.verdict == BROKEN]
         would = " would be" if self.predicted else " are" if len(broken) > 1 else " is"
         if broken:
-            told = " ".join(f"{one.name}: {one.reason}" for one in broken)
+            reasons: dict[str, list[str]] = {}
+            for one in broken:
+                reasons.setdefault(one.reason, []).append(one.name)
+            told = " ".join(f"{', '.join(kinds)}: {reason}" for reason, kinds in reasons.items())
             hint = ""
             if not self.predicted and not any(one.happened and one.happened.is_denial for one in self.probes):
-                hint = (
-                    " No upload was refused at all: either the guard is not there, or the service enforces no policy."
-                )
+                hint = " No upload was refused: the guard is not there, or the service enforces no policy."
             count = "1 promise" if len(broken) == 1 else f"{len(broken)} promises"
             names = ", ".join(one.name for one in broken)
             return f"{count}{would} broken on bucket {self.bucket}: {names}. {told}{hint}"
@@ -574,8 +576,3 @@ def _stored(one: Probe) -> str:
         return "-"
     key = f" {one.stored.key_arn.rsplit('/', 1)[-1][:8]}" if one.stored.key_arn else ""
     return shown(f"{one.stored.algorithm}{key}{' bucket key' if one.stored.bucket_key else ''}")
-
-
-def names(probes: Iterable[Probe]) -> list[str]:
-    """The kinds of these probes."""
-    return [one.name for one in probes]
