@@ -280,7 +280,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 from ansible_collections.sealed.s3.plugins.module_utils.policy import guard
 from ansible_collections.sealed.s3.plugins.module_utils.policy import probe as probes
-from ansible_collections.sealed.s3.plugins.module_utils.policy.decision import DefaultEncryption
+from ansible_collections.sealed.s3.plugins.module_utils.policy.decision import HEADER_ONLY, DefaultEncryption
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
 from ansible_collections.sealed.s3.plugins.module_utils.policy.probe import Keys, Model, Probe, Situation, Summary
@@ -335,7 +335,13 @@ def _probe(module: AnsibleAWSModule) -> dict[str, Any]:
     if module.check_mode:
         model = Model(probes.UNDETERMINED, "Only uploads can tell.")
         return _ended(Summary(bucket.name, probes.predict(situation), model, predicted=True), keys)
-    return _Run(session, params, bucket, uploads, situation, prefix).result()
+    result = _Run(session, params, bucket, uploads, situation, prefix).result()
+    if result["key_id_model"] == HEADER_ONLY and spec.enforcement == guard.DENY_OTHER_KEYS:
+        runner.warn(
+            f"The service that bucket {bucket.name} is on fills the key-id condition key from the header alone. Under "
+            "deny_other_keys it refuses uploads without headers. Use deny_overrides to let them pass."
+        )
+    return result
 
 
 class _Run:

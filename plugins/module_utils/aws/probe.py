@@ -334,6 +334,7 @@ class Uploads:
         """
         found: list[tuple[str, str | None]] = []
         markers: dict[str, Any] = {}
+        marked = False
         while True:
             answer = self._attempt(
                 self._client, "ListObjectVersions", "list versions", Prefix=self.prefix, **markers
@@ -341,12 +342,13 @@ class Uploads:
             if not answer.passed:
                 return None
             listed = answer.response
+            marked = marked or bool(listed.get("DeleteMarkers"))
             for one in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())):
                 found.append((one["Key"], one.get("VersionId")))
             if not listed.get("IsTruncated"):
                 break
             markers = {"KeyMarker": listed["NextKeyMarker"], "VersionIdMarker": listed["NextVersionIdMarker"]}
-        versioned = any(self._sent.values())
+        versioned = marked or any(self._sent.values()) or any(version != "null" for _key, version in found)
         return [
             (key, version if versioned or version != "null" else None)
             for key, version in found

@@ -129,7 +129,8 @@ KINDS: Mapping[str, Kind] = {
     "multipart_sse_s3": Kind("multipart, AES256", lambda keys: _sse("AES256"), way=MULTIPART),
     "presigned_put": Kind("presigned PUT", way=PRESIGNED),
     "post_form": Kind("POST form", way=FORM),
-    "plain_http": Kind("plain HTTP, no headers", way=PLAIN_HTTP),
+    # Names the key, so that nothing but the want of TLS stands against it.
+    "plain_http": Kind("plain HTTP, the key", lambda keys: _sse("aws:kms", keys.arn), way=PLAIN_HTTP),
 }
 """What is tried, in this order: the first two are most likely to pass, which gives the refusals their meaning."""
 
@@ -425,13 +426,19 @@ def _of_stored(situation: Situation, stored: Stored | None) -> tuple[str, str]:
         return COULD_NOT_LOOK, "It passed, and how it is encrypted could not be read."
     if stored.algorithm == "aws:kms" and stored.key_arn in situation.spec.keys:
         return KEPT, "Stored under the key."
-    alias = situation.keys.alias
-    if stored.algorithm == "aws:kms" and alias and (stored.key_arn or "").endswith((f":{alias}", f"/{alias}")):
-        return KEPT, "Stored under the key, which the service calls by its alias."
+    if stored.algorithm == "aws:kms" and _is_other_name(stored.key_arn or "", situation.keys):
+        return KEPT, "Stored under the key, which the service calls by another of its names."
     if stored.algorithm == "aws:kms" and stored.key_arn is None:
         return COULD_NOT_LOOK, "It passed, and under which key could not be read."
     under = f" under {shown(stored.key_arn)}" if stored.key_arn else ""
     return BROKEN, f"Stored with {shown(stored.algorithm)}{under}, not with aws:kms under the key."
+
+
+def _is_other_name(name: str, keys: Keys) -> bool:
+    """Whether it is the key's bare id or alias, with or without what stands before it in an ARN (LocalStack)."""
+    others = [keys.arn.rsplit("/", 1)[-1], *([keys.alias] if keys.alias else [])]
+    before = keys.arn.rsplit("key/", 1)[0]
+    return any(name in (other, f"{before}{other}", f"{before}key/{other}") for other in others)
 
 
 def _by(denying: Sequence[str]) -> str:
