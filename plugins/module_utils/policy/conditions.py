@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -64,11 +64,13 @@ def any_of(verdicts: Iterable[Verdict]) -> Verdict:
 
 def _joined(verdicts: Iterable[Verdict], *, settled_by: bool) -> Verdict:
     keys: frozenset[str] = frozenset()
+    settled = True
     for verdict in verdicts:
         if verdict.truth is settled_by:
             return verdict
+        settled = settled and verdict.truth is not None
         keys |= verdict.unknown_keys
-    return Verdict(None, keys) if keys else Verdict(not settled_by)
+    return Verdict(not settled_by) if settled else Verdict(None, keys)
 
 
 class Context:
@@ -96,16 +98,25 @@ class Context:
         return self._values[key.lower()]
 
 
-def evaluate(condition: Mapping[str, Any] | None, context: Context, *, version: str | None) -> Verdict:
+def evaluate(condition: Any, context: Context, *, version: str | None) -> Verdict:
     """Whether a Condition block holds: all of its operators, for all of their keys.
 
+    :param condition: the block, None for none. What has not its form is unknown, and named.
     :param version: the Version of the policy; variables are variables only under 2012-10-17.
     """
-    return all_of(
-        _operator(operator, key, as_list(values), context, version)
-        for operator, keys in (condition or {}).items()
-        for key, values in keys.items()
-    )
+    return TRUE if condition is None else all_of(_block(condition, context, version))
+
+
+def _block(condition: Any, context: Context, version: str | None) -> Iterator[Verdict]:
+    if not isinstance(condition, Mapping):
+        yield unknown("the element Condition")
+        return
+    for operator, keys in condition.items():
+        if isinstance(keys, Mapping):
+            for key, values in keys.items():
+                yield _operator(operator, key, as_list(values), context, version)
+        else:
+            yield unknown(f"the operator {operator}")
 
 
 def wildcard_match(pattern: str, value: str) -> bool:
@@ -129,7 +140,7 @@ class _Wildcard:
 _Token = Union[str, _Wildcard]
 _MANY = _Wildcard("*")
 _ONE = _Wildcard("?")
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _DEFAULT = re.compile(r"\s*([^,\s]+)\s*,\s*'([^']*)'\s*")
 
 
@@ -206,7 +217,9 @@ def pattern_of(text: str, context: Context, *, version: str | None, wildcards: b
 
     :param version: the policy's Version; under another than 2012-10-17 variables are plain text.
     :param wildcards: whether ``*`` and ``?`` are wildcards.
-    :returns: None when a variable is absent from the request and has no default: then nothing matches.
+    :returns: None when a variable is absent from the request and has no default: then nothing matches, or the whole
+        statement is invalid ("IAM policy elements: Variables and tags": it "might cause the entire statement to be
+        invalid").
     """
     tokens: list[_Token] = []
     missing: set[str] = set()
@@ -265,7 +278,7 @@ def _after_many(tokens: Sequence[_Token], places: set[int]) -> set[int]:
     """The places with those behind a ``*``, which may stand for nothing."""
     reached = set(places)
     for place in sorted(places):
-        while place < len(tokens) and tokens[place] is _MANY:
+        while place < len(tokens) and tokens[place] is _MANY and place + 1 not in reached:
             place += 1
             reached.add(place)
     return reached
@@ -277,23 +290,24 @@ _OPERATOR = re.compile(r"(?:(?P<set>forallvalues|foranyvalue):)?(?P<name>[a-z]+?
 
 
 def _operator(operator: str, key: str, wanted: Sequence[Any], context: Context, version: str | None) -> Verdict:
+    # The documents do not say whether an operator's case matters. To disregard it errs towards seeing a deny.
     parsed = _OPERATOR.fullmatch(operator)
     name = parsed.group("name").lower() if parsed else ""
-    if parsed is None or (name != "null" and name not in _COMPARISONS):
+    if_exists = parsed is not None and parsed.group("ifexists") is not None
+    # IfExists can follow every operator but Null.
+    if parsed is None or (name not in _COMPARISONS and (name != "null" or if_exists)):
         return unknown(f"the operator {operator}")
     if not context.settles(key):
         return unknown(key)
     values = context.values(key)
     texts = [value_text(one) for one in wanted]
     if name == "null":
-        # Null asks whether the key is absent.
-        return Verdict(any(text.lower() == ("true" if values is None else "false") for text in texts))
+        # Null asks whether the key is absent; a key without a value counts as that.
+        return Verdict(any(text.lower() == ("false" if values else "true") for text in texts))
     comparison, negated = _COMPARISONS[name]
     quantifier = (parsed.group("set") or "").lower()
     if not values:
-        if quantifier:
-            return Verdict(quantifier == "forallvalues" or bool(parsed.group("ifexists")))
-        return Verdict(negated or bool(parsed.group("ifexists")))
+        return Verdict(if_exists or (quantifier == "forallvalues" if quantifier else negated))
 
     def holds(value: str) -> Verdict:
         met = any_of(comparison(text, value, context, version) for text in texts)
@@ -309,24 +323,34 @@ def _operator(operator: str, key: str, wanted: Sequence[Any], context: Context, 
 _Comparison = Callable[[str, str, Context, "str | None"], Verdict]
 
 
-def _text(*, wildcards: bool = False, fold: bool = False) -> _Comparison:
+def _text(*, wildcards: bool = False, fold: bool = False, negated: bool = False) -> _Comparison:
     def compare(wanted: str, value: str, context: Context, version: str | None) -> Verdict:
         pattern = pattern_of(wanted, context, version=version, wildcards=wildcards)
-        if fold and pattern is not None:
+        if pattern is None:
+            return _unresolved(wanted, negated)
+        if fold:
             pattern, value = pattern.casefold(), value.casefold()
-        return _matched(pattern, value, Pattern.matches)
+        return _matched(pattern, pattern.matches(value))
 
     return compare
 
 
-def _arn(wanted: str, value: str, context: Context, version: str | None) -> Verdict:
-    return _matched(pattern_of(wanted, context, version=version), value, _arn_match)
+def _arn(*, negated: bool = False) -> _Comparison:
+    def compare(wanted: str, value: str, context: Context, version: str | None) -> Verdict:
+        pattern = pattern_of(wanted, context, version=version)
+        return _unresolved(wanted, negated) if pattern is None else _matched(pattern, _arn_match(pattern, value))
+
+    return compare
 
 
-def _matched(pattern: Pattern | None, value: str, match: Callable[[Pattern, str], bool]) -> Verdict:
-    if pattern is None or not match(pattern, value):
-        return FALSE
-    return unknown(*pattern.unknown_keys) if pattern.unknown_keys else TRUE
+def _matched(pattern: Pattern, matches: bool) -> Verdict:
+    return unknown(*pattern.unknown_keys) if matches and pattern.unknown_keys else Verdict(matches)
+
+
+def _unresolved(wanted: str, negated: bool) -> Verdict:
+    """A variable that is absent. A statement that needs a match does not apply, whatever AWS does; one that needs none
+    applies, unless AWS takes it for invalid."""
+    return unknown(f"the variable in {wanted}") if negated else FALSE
 
 
 def _arn_match(pattern: Pattern, value: str) -> bool:
@@ -386,10 +410,6 @@ def _date(text: str) -> Decimal | None:
     return Decimal(elapsed.days * 86400 + elapsed.seconds) + Decimal(f"0.{parsed.group('fraction') or 0}")
 
 
-def _flag(wanted: str, value: str, context: Context, version: str | None) -> Verdict:
-    return Verdict(wanted.lower() == value.lower())
-
-
 def _binary(wanted: str, value: str, context: Context, version: str | None) -> Verdict:
     return Verdict(wanted == value)
 
@@ -405,17 +425,18 @@ def _families() -> dict[str, tuple[_Comparison, bool]]:
     """Every operator by its lower-case name: the comparison of one value, and whether the operator negates it."""
     comparisons: dict[str, tuple[_Comparison, bool]] = {
         "stringequals": (_text(), False),
-        "stringnotequals": (_text(), True),
+        "stringnotequals": (_text(negated=True), True),
         "stringequalsignorecase": (_text(fold=True), False),
-        "stringnotequalsignorecase": (_text(fold=True), True),
+        "stringnotequalsignorecase": (_text(fold=True, negated=True), True),
         "stringlike": (_text(wildcards=True), False),
-        "stringnotlike": (_text(wildcards=True), True),
+        "stringnotlike": (_text(wildcards=True, negated=True), True),
         # ArnEquals and ArnLike behave identically.
-        "arnequals": (_arn, False),
-        "arnnotequals": (_arn, True),
-        "arnlike": (_arn, False),
-        "arnnotlike": (_arn, True),
-        "bool": (_flag, False),
+        "arnequals": (_arn(), False),
+        "arnnotequals": (_arn(negated=True), True),
+        "arnlike": (_arn(), False),
+        "arnnotlike": (_arn(negated=True), True),
+        # Of the operators that are not for strings or ARNs, Bool alone takes variables.
+        "bool": (_text(fold=True), False),
         "binaryequals": (_binary, False),
         "ipaddress": (_address, False),
         "notipaddress": (_address, True),

@@ -13,7 +13,7 @@ Action", "... Resource"; Service Authorization Reference, "Actions, resources, a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,13 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy.conditions import
     unknown,
     wildcard_match,
 )
-from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document, Label, as_list, label
+from ansible_collections.sealed.s3.plugins.module_utils.policy.document import (
+    Document,
+    Label,
+    as_list,
+    label,
+    value_text,
+)
 from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import ALGORITHM, CUSTOMER_ALGORITHM, KEY_ID
 
 EFFECTIVE = "effective"
@@ -66,12 +72,21 @@ _ACTIONS = {
     "UploadPartCopy": "s3:PutObject",
     "CompleteMultipartUpload": "s3:PutObject",
     "PostObject": "s3:PutObject",
+    "HeadObject": "s3:GetObject",
+    "DeleteObjects": "s3:DeleteObject",
+    "HeadBucket": "s3:ListBucket",
+    "ListObjects": "s3:ListBucket",
+    "ListObjectsV2": "s3:ListBucket",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "ListParts": "s3:ListMultipartUploadParts",
     "PutBucketEncryption": "s3:PutEncryptionConfiguration",
     "GetBucketEncryption": "s3:GetEncryptionConfiguration",
     "DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
     "PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "HeadBucket": "s3:ListBucket",
-    "HeadObject": "s3:GetObject",
+    "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
+    "GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
 }
 """S3 operations whose IAM action has another name."""
 
@@ -95,10 +110,21 @@ _HEADER_KEYS = (
 )
 """Headers of s3:PutObject that fill a condition key of the same name."""
 _OBJECT_ACTIONS = frozenset(
-    ("s3:abortmultipartupload", "s3:listmultipartuploadparts", "s3:bypassgovernanceretention", "s3:replicatedelete")
+    (
+        "s3:abortmultipartupload",
+        "s3:bypassgovernanceretention",
+        "s3:initiatereplication",
+        "s3:listmultipartuploadparts",
+        "s3:objectowneroverridetobucketowner",
+        "s3:replicatedelete",
+        "s3:replicatetags",
+    )
 )
 _ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
+_KEY_ARN = re.compile(r"arn:[^:]+:kms:[^:]+:[^:]+:key/")
 _SESSION = re.compile(r"arn:(aws[a-z-]*):sts::([0-9]{12}):assumed-role/([^/]+)/.+")
+_ROLE = re.compile(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role/(?:.*/)?([^/]+)")
+_NAMES_WITH_PATH = ("AWSReservedSSO_", "AWSServiceRoleFor")
 
 
 @dataclass(frozen=True)
@@ -189,7 +215,7 @@ def decide(document: Document | None, request: Request) -> Decision:
     possible: list[Label] = []
     keys: set[str] = set()
     for index, statement in enumerate(document.statements):
-        if statement["Effect"] != "Deny":
+        if statement.get("Effect") != "Deny":
             continue
         verdict = applies(statement, request, version=document.version)
         if verdict.truth:
@@ -212,32 +238,45 @@ def _elements(
 ) -> Iterator[Verdict]:
     if "Action" in statement:
         yield _about_action(statement["Action"], request)
-    else:
+    elif "NotAction" in statement:
         yield negation(_about_action(statement["NotAction"], request))
+    else:
+        yield unknown("the element Action")
     if "Resource" in statement:
         yield _about_resource(statement["Resource"], request, context, version)
+    elif "NotResource" in statement:
+        yield negation(_about_resource(statement["NotResource"], request, context, version, negated=True))
     else:
-        yield negation(_about_resource(statement["NotResource"], request, context, version))
+        yield unknown("the element Resource")
     if "Principal" in statement:
         yield _about_principal(statement["Principal"], request)
-    else:
+    elif "NotPrincipal" in statement:
         yield negation(_spares_principal(statement["NotPrincipal"], request))
+    else:
+        yield unknown("the element Principal")
     yield evaluate(statement.get("Condition"), context, version=version)
+
+
+def _texts(value: Any) -> list[str]:
+    return [value_text(one) for one in as_list(value)]
 
 
 def _about_action(actions: Any, request: Request) -> Verdict:
     action = request.action.lower()
-    return Verdict(any(wildcard_match(wanted.lower(), action) for wanted in as_list(actions)))
+    return Verdict(any(wildcard_match(wanted.lower(), action) for wanted in _texts(actions)))
 
 
-def _about_resource(resources: Any, request: Request, context: Context, version: str | None) -> Verdict:
-    return any_of(_is_resource(resource, request, context, version) for resource in as_list(resources))
+def _about_resource(
+    resources: Any, request: Request, context: Context, version: str | None, *, negated: bool = False
+) -> Verdict:
+    return any_of(_is_resource(resource, request, context, version, negated) for resource in _texts(resources))
 
 
-def _is_resource(resource: str, request: Request, context: Context, version: str | None) -> Verdict:
+def _is_resource(resource: str, request: Request, context: Context, version: str | None, negated: bool) -> Verdict:
     pattern = pattern_of(resource, context, version=version)
     if pattern is None:
-        return FALSE
+        # As in a condition: such a statement is about nothing, or invalid.
+        return unknown(f"the variable in {resource}") if negated else FALSE
     open_keys = set(pattern.unknown_keys)
     if not _is_about_objects(request.action):
         matches = pattern.matches(request.bucket_arn)
@@ -246,7 +285,7 @@ def _is_resource(resource: str, request: Request, context: Context, version: str
     else:
         objects = f"{request.bucket_arn}/"
         matches = pattern.may_match_after(objects)
-        if matches and not pattern.matches_all_after(objects):
+        if open_keys or not pattern.matches_all_after(objects):
             open_keys.add(OBJECT_KEY)
     if not matches:
         return FALSE
@@ -261,8 +300,8 @@ def _is_about_objects(action: str) -> bool:
 
 def _about_principal(principal: Any, request: Request) -> Verdict:
     if not isinstance(principal, Mapping):
-        return TRUE
-    return any_of(_is_principal(kind, name, request) for kind, names in principal.items() for name in as_list(names))
+        return TRUE if principal == "*" else unknown("the element Principal")
+    return any_of(_is_principal(kind, name, request) for kind, names in principal.items() for name in _texts(names))
 
 
 def _is_principal(kind: str, name: str, request: Request) -> Verdict:
@@ -280,7 +319,23 @@ def _is_principal(kind: str, name: str, request: Request) -> Verdict:
     account = _ACCOUNT.fullmatch(name)
     if account:
         return Verdict(_account_of(request.principal) == account.group(1))
-    return Verdict(name in (request.principal, _principal_arn(request.principal)))
+    return TRUE if name == request.principal else _is_session(name, request.principal)
+
+
+def _is_session(name: str, principal: str) -> Verdict:
+    """Whether a principal that a policy names is the caller's, where one of the two is a role's session.
+
+    S3 takes only roles that exist, and an account has no two roles of one name. So the name settles which role it is,
+    though a session's ARN does not have the role's path.
+    """
+    session, named_session = _SESSION.fullmatch(principal), _SESSION.fullmatch(name)
+    role, named_role = _ROLE.fullmatch(principal), _ROLE.fullmatch(name)
+    if session and named_role:
+        return Verdict(session.groups() == named_role.groups())
+    if role and named_session and role.groups() == named_session.groups():
+        # One session of the role; which one calls is not known.
+        return unknown(PRINCIPAL_ARN)
+    return FALSE
 
 
 def _spares_principal(principal: Any, request: Request) -> Verdict:
@@ -290,12 +345,11 @@ def _spares_principal(principal: Any, request: Request) -> Verdict:
     other does not spare for certain.
     """
     if not isinstance(principal, Mapping):
-        return TRUE
-    names = [(kind, name) for kind, listed in principal.items() for name in as_list(listed)]
+        return _about_principal(principal, request)
+    names = [(kind, name) for kind, listed in principal.items() for name in _texts(listed)]
     by_account = any_of(_is_principal(*one, request) for one in names if _is_account(*one))
     by_name = any_of(_is_principal(*one, request) for one in names if not _is_account(*one))
-    known = request.principal is not None or request.principal_service is not None
-    if not known or request.principal is None or ("AWS", "*") in names or request.principal.endswith(":root"):
+    if request.principal is None or ("AWS", "*") in names or request.principal.endswith(":root"):
         return any_of((by_account, by_name))
     if by_account.truth is not by_name.truth:
         return unknown(PRINCIPAL_ARN)
@@ -306,13 +360,17 @@ def _is_account(kind: str, name: str) -> bool:
     return kind == "AWS" and _ACCOUNT.fullmatch(name) is not None
 
 
-def _principal_arn(principal: str) -> str:
-    """What aws:PrincipalArn holds for the caller: for a session, the ARN of its role.
+def _principal_arn(principal: str) -> str | None:
+    """What aws:PrincipalArn holds for the caller: for a session, the ARN of its role; None when that is not known.
 
-    The ARN of a session does not have the role's path, so a role with one comes out without it.
+    The ARN of a session does not have the role's path. It is taken for a role without one, except where the name shows
+    that AWS made the role, for those always have one (roles of IAM Identity Center, service-linked roles). Who knows
+    better gives aws:PrincipalArn in :attr:`Request.context`.
     """
     session = _SESSION.fullmatch(principal)
-    return "arn:{}:iam::{}:role/{}".format(*session.groups()) if session else principal
+    if session is None:
+        return principal
+    return None if session.group(3).startswith(_NAMES_WITH_PATH) else "arn:{}:iam::{}:role/{}".format(*session.groups())
 
 
 def _account_of(principal: str) -> str | None:
@@ -320,23 +378,29 @@ def _account_of(principal: str) -> str | None:
     return parts[4] if len(parts) > 5 else None
 
 
-def _of_principal(request: Request) -> Iterable[tuple[str, str | None]]:
+def _of_principal(request: Request) -> Iterator[tuple[str, str | None]]:
+    """The condition keys of the caller (IAM User Guide, "AWS global condition context keys")."""
     if request.principal_service is not None:
-        return (
-            (PRINCIPAL_ARN, None),
-            ("aws:PrincipalAccount", None),
-            (PRINCIPAL_SERVICE, request.principal_service),
-            ("aws:PrincipalIsAWSService", "true"),
-        )
-    if request.principal is None:
-        return ()
-    known = request.principal != ANONYMOUS
-    return (
-        (PRINCIPAL_ARN, _principal_arn(request.principal) if known else None),
-        ("aws:PrincipalAccount", _account_of(request.principal) if known else None),
-        (PRINCIPAL_SERVICE, None),
-        ("aws:PrincipalIsAWSService", "false"),
-    )
+        # aws:PrincipalAccount is there too, and its value is not documented.
+        yield PRINCIPAL_ARN, None
+        yield PRINCIPAL_SERVICE, request.principal_service
+        yield "aws:PrincipalIsAWSService", "true"
+        yield "aws:PrincipalOrgID", None
+    elif request.principal == ANONYMOUS:
+        yield PRINCIPAL_ARN, None
+        yield PRINCIPAL_SERVICE, None
+        yield "aws:PrincipalIsAWSService", None
+        yield "aws:PrincipalOrgID", None
+        yield "aws:PrincipalAccount", "anonymous"
+    elif request.principal is not None:
+        arn = _principal_arn(request.principal)
+        if arn is not None:
+            yield PRINCIPAL_ARN, arn
+        account = _account_of(request.principal)
+        if account is not None:
+            yield "aws:PrincipalAccount", account
+        yield PRINCIPAL_SERVICE, None
+        yield "aws:PrincipalIsAWSService", "false"
 
 
 def _of_headers(request: Request) -> Iterator[tuple[str, str | None]]:
@@ -357,7 +421,8 @@ def _of_encryption(request: Request) -> Iterator[tuple[str, str | None]]:
         return
     named = headers.get(KEY_ID_HEADER)
     if named is not None:
-        yield KEY_ID, request.header_key_arn or named
+        resolved = None if _KEY_ARN.match(named) else request.header_key_arn
+        yield KEY_ID, resolved or named
     elif request.key_id_model == HEADER_ONLY:
         yield KEY_ID, None
     elif ALGORITHM_HEADER in headers or CUSTOMER_ALGORITHM_HEADER in headers:

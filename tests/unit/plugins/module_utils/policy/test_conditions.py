@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy.conditions import (
     Context,
+    Verdict,
     all_of,
     any_of,
     arn_match,
     evaluate,
     negation,
+    pattern_of,
     unknown,
     wildcard_match,
 )
@@ -117,6 +119,7 @@ def test_bool_and_binary() -> None:
     assert truth("BoolIfExists", "false", None) is True
     assert truth("BinaryEquals", "QUI=", "QUI=") is True
     assert truth("BinaryEquals", "QUI=", "qui=") is False
+    assert truth("Bool", "${aws:MultiFactorAuthPresent}", "TRUE", **{"aws:MultiFactorAuthPresent": "true"}) is True
 
 
 def test_null_asks_for_presence() -> None:
@@ -126,6 +129,10 @@ def test_null_asks_for_presence() -> None:
     assert truth("Null", "false", None) is False
     assert truth("Null", ["true", "false"], None) is True
     assert truth("Null", "false") is None
+    # "... or context keys with empty values": User Guide, "Set operators for multivalued context keys".
+    assert truth("Null", "true", []) is True
+    assert truth("Null", "false", []) is False
+    assert truth("StringNotEquals", "x", []) is True
 
 
 @pytest.mark.parametrize(
@@ -163,7 +170,9 @@ def test_operators_and_keys_are_anded_and_values_ored() -> None:
     assert evaluate({"StringEquals": {}}, Context({}), version=NEW).truth is True
 
 
-@pytest.mark.parametrize("operator", ["StringSounds", "ForSomeValues:StringEquals", "", "String Equals", "🔑"])
+@pytest.mark.parametrize(
+    "operator", ["StringSounds", "ForSomeValues:StringEquals", "NullIfExists", "IfExists", "", "String Equals", "🔑"]
+)
 def test_an_unknown_operator_is_unknown_and_named(operator: str) -> None:
     verdict = evaluate({operator: {"k": "x"}}, Context({"k": "x"}), version=NEW)
     assert verdict == unknown(f"the operator {operator}")
@@ -180,6 +189,18 @@ def test_variables_take_their_value_from_the_request() -> None:
     nobody = {"aws:username": None}
     assert truth("StringEquals", "${aws:username}", "x", **nobody) is False
     assert truth("StringEquals", "${aws:username, 'guest'}", "guest", **nobody) is True
+    # Whether a statement that needs no match applies then: AWS may take it for invalid.
+    for operator, wanted in (
+        ("StringNotEquals", "${aws:username}"),
+        ("ArnNotLike", "arn:aws:iam::1:user/${aws:username}"),
+    ):
+        found = evaluate({operator: {"k": [wanted]}}, Context({"k": "x", **nobody}), version=NEW)
+        assert found == unknown(f"the variable in {wanted}")
+        assert truth(operator, [wanted, "*" if operator == "ArnNotLike" else "x"], "x", **nobody) is False
+    assert truth("StringNotLike", "${aws:username, 'guest'}", "guest", **nobody) is False
+    # A key of several values is no variable.
+    several = Context({"k": "a", "aws:TagKeys": ["a", "b"]})
+    assert evaluate({"StringEquals": {"k": "${aws:TagKeys}"}}, several, version=NEW).truth is False
     # A value with a wildcard in it is plain text.
     assert truth("StringLike", "${aws:username}", "anything", **{"aws:username": "*"}) is False
     assert truth("StringLike", "a${*}${?}${$}*", "a*?$z") is True
@@ -212,6 +233,12 @@ def test_wildcards_are_fast_on_hostile_patterns() -> None:
     start = time.process_time()
     assert not wildcard_match("a*" * 5000 + "b", "a" * 20000)
     assert not wildcard_match("*?a?*" * 2000 + "b", "a" * 20000)
+    assert wildcard_match("*" * 20000, "a")
+    for text in ("${" * 10000, "${a" * 7000 + "}", "*" * 15000, "*a?" * 6000):
+        pattern = pattern_of(text, Context({}), version=NEW)
+        assert pattern is not None
+        assert pattern.may_match_after("arn:aws:s3:::example/") is (text[0] == "*")
+        assert pattern.matches_all_after("arn:aws:s3:::example/") is (text[-1] == "*")
     # Backtracking would take longer than anybody's life; the bound is only there to end the test.
     assert time.process_time() - start < 60
 
@@ -226,38 +253,84 @@ def test_arns_match_part_by_part() -> None:
 
 _keys = st.sampled_from(["a", "b", "aws:username"])
 _values = st.sampled_from(["1", "2", "true", "arn:aws:iam::1:role/x", "10.0.0.1", "2026", "${aws:username}", "*"])
-_operators = st.builds(
-    "".join,
-    st.tuples(
-        st.sampled_from(["", "", "ForAllValues:", "ForAnyValue:"]),
-        st.sampled_from(
-            ["StringEquals", "StringNotLike", "NumericLessThan", "Bool", "IpAddress", "ArnNotEquals", "DateGreaterThan"]
-        ),
-        st.sampled_from(["", "IfExists"]),
+_names = [
+    *(
+        f"String{form}"
+        for form in ("Equals", "NotEquals", "EqualsIgnoreCase", "NotEqualsIgnoreCase", "Like", "NotLike")
     ),
-) | st.just("Null")
+    *(f"{family}{form}" for family in ("Numeric", "Date") for form in ("Equals", "NotEquals", "LessThan")),
+    *(f"{family}{form}" for family in ("Numeric", "Date") for form in ("GreaterThanEquals", "LessThanEquals")),
+    *("ArnEquals", "ArnNotLike", "Bool", "BinaryEquals", "IpAddress", "NotIpAddress"),
+]
+_operators = (
+    st.builds(
+        "{}{}{}".format,
+        st.sampled_from(["", "", "ForAllValues:", "ForAnyValue:"]),
+        st.sampled_from(_names),
+        st.sampled_from(["", "IfExists"]),
+    )
+    | st.just("Null")
+    | st.just("StringSounds")
+)
 _conditions = st.dictionaries(
     _operators, st.dictionaries(_keys, st.lists(_values, min_size=1, max_size=3), min_size=1, max_size=2), max_size=3
 )
+_settled = st.none() | _values | st.lists(_values, max_size=3)
 
 
-@given(_conditions, st.dictionaries(_keys, st.none() | _values), _keys, st.none() | _values)
-def test_settling_a_key_never_overturns_a_verdict(
-    condition: Any, known: dict[str, Any], key: str, value: str | None
-) -> None:
+@given(_conditions, st.dictionaries(_keys, _settled), _keys, _settled)
+def test_settling_a_key_never_overturns_a_verdict(condition: Any, known: dict[str, Any], key: str, value: Any) -> None:
     before = evaluate(condition, Context(known), version=NEW)
     after = evaluate(condition, Context({key: value, **known}), version=NEW)
-    assert (before.truth is None) == bool(before.unknown_keys)
+    for verdict in (before, after):
+        assert (verdict.truth is None) == bool(verdict.unknown_keys)
     if before.truth is not None:
-        assert after.truth is before.truth
+        assert after == before
     else:
-        assert after.unknown_keys <= before.unknown_keys | {"aws:username"}
+        # Nothing new comes up but a variable in what was not looked at before.
+        new = after.unknown_keys - before.unknown_keys
+        assert all(name == "aws:username" or name.startswith("the variable in ") for name in new)
 
 
-@given(_conditions, st.dictionaries(_keys, st.none() | _values))
+@given(_conditions, st.dictionaries(_keys, _settled))
 def test_what_is_unknown_can_be_settled(condition: Any, known: dict[str, Any]) -> None:
-    everything = {"a": "1", "b": None, "aws:username": "x", **known}
-    assert evaluate(condition, Context(everything), version=NEW).truth is not None
+    everything = {"a": "1", "b": None, **known, "aws:username": "x"}
+    verdict = evaluate(condition, Context(everything), version=NEW)
+    assert verdict.unknown_keys <= {"the operator StringSounds"}
+
+
+@given(_conditions, st.dictionaries(_keys, _settled), _settled)
+def test_a_key_that_a_verdict_does_not_name_makes_no_difference(
+    condition: Any, known: dict[str, Any], value: Any
+) -> None:
+    before = evaluate(condition, Context(known), version=NEW)
+    others = {key: value for key in ("a", "b", "aws:username") if key not in before.unknown_keys}
+    assert evaluate(condition, Context({**others, **known}), version=NEW) == before
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | _operators | _values,
+        lambda some: st.lists(some, max_size=3) | st.dictionaries(_operators | _keys, some, max_size=3),
+        max_leaves=12,
+    ),
+    st.dictionaries(_keys, _settled),
+)
+@example({"StringEquals": ["k"]}, {})
+@example(["StringEquals"], {})
+def test_no_json_breaks_an_evaluation(condition: Any, known: dict[str, Any]) -> None:
+    for version in (NEW, OLD, None):
+        verdict = evaluate(condition, Context(known), version=version)
+        assert (verdict.truth is None) == bool(verdict.unknown_keys)
+
+
+def test_what_has_not_the_form_of_a_condition_is_unknown_and_named() -> None:
+    context = Context({"k": "x"})
+    assert evaluate(["x"], context, version=NEW) == unknown("the element Condition")
+    assert evaluate({"StringEquals": "x"}, context, version=NEW) == unknown("the operator StringEquals")
+    settled = {"StringEquals": {"k": "y"}, "StringLike": None}
+    assert evaluate(settled, context, version=NEW).truth is False
+    assert evaluate({"StringEquals": {"k": {"x": 1}}}, context, version=NEW).truth is False
 
 
 def test_three_valued_logic() -> None:
@@ -270,6 +343,8 @@ def test_three_valued_logic() -> None:
     assert all_of([yes, maybe]) == maybe
     assert any_of([maybe, yes]).truth is True
     assert any_of([no, maybe]) == maybe
+    # An answer that names nothing is unknown all the same.
+    assert all_of([yes, Verdict(None)]).truth is None
     assert all_of([]).truth is True
     assert any_of([]).truth is False
     assert negation(maybe) == maybe

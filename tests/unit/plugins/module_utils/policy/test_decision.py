@@ -27,6 +27,8 @@ KEY_ID = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 CUSTOMER = "s3:x-amz-server-side-encryption-customer-algorithm"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Uploader"
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/Uploader/me"
+SSO_SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/me"
+SSO_ROLE = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123456789abcdef"
 ALIAS = "alias/data"
 
 
@@ -98,6 +100,10 @@ def test_an_alias_or_a_bare_id_depends_on_what_s3_compares(enforcement: str, mod
     as_sent = Request(B, headers=headers, key_id_model=model)
     resolved = Request(B, headers=headers, key_id_model=model, header_key_arn=KEY)
     assert decide(policy, as_sent).outcome == decision.DENIED
+    # The ARN of another key is not resolved to anything.
+    other = {**headers, "x-amz-server-side-encryption-aws-kms-key-id": OTHER_KEY}
+    unresolved = Request(B, headers=other, key_id_model=model, header_key_arn=KEY)
+    assert decide(policy, unresolved).outcome == decision.DENIED
     assert decide(policy, resolved).outcome == decision.ALLOWED
 
 
@@ -184,7 +190,16 @@ def test_the_exempt_pass_and_nobody_else() -> None:
         ({"AWS": [ROLE, "444455556666"]}, ROLE, "denied"),
         ({"AWS": ROLE}, SESSION, "denied"),
         ({"AWS": SESSION}, SESSION, "denied"),
+        ({"AWS": SESSION}, f"{SESSION}2", "allowed"),
+        ({"AWS": SESSION}, ROLE, "unknown"),
+        ({"AWS": SESSION}, f"{ROLE}2", "allowed"),
         ({"AWS": ROLE}, f"{ROLE}2", "allowed"),
+        ({"AWS": ROLE}, SESSION.replace("/Uploader", "/Other"), "allowed"),
+        ({"AWS": ROLE}, SESSION.replace(ACCOUNT, "444455556666"), "allowed"),
+        # S3 takes roles that exist, and their names are unique: the path is not in doubt.
+        ({"AWS": SSO_ROLE}, SSO_SESSION, "denied"),
+        ({"AWS": ROLE.replace("role/", "role/team/")}, SESSION, "denied"),
+        ({"AWS": ROLE.replace("role/", "role/team/")}, ROLE, "allowed"),
         ({"AWS": ROLE}, None, "unknown"),
         ({"AWS": "AIDAEXAMPLE"}, ROLE, "allowed"),
         ({"Service": "config.amazonaws.com"}, ROLE, "allowed"),
@@ -240,6 +255,7 @@ def test_not_principal(spared: Any, caller: str | None, expected: str) -> None:
         ([B, f"{B}/x"], "x", "denied"),
         (f"{B}/${{aws:username}}/*", "ann/x", "unknown"),
         (f"{B}/${{aws:username}}/*", "ann", "allowed"),
+        (f"{B}/${{aws:username}}*", None, "unknown"),
     ],
 )
 def test_resources(resource: Any, key: str | None, expected: str) -> None:
@@ -250,12 +266,19 @@ def test_resources_that_depend_on_the_object_say_so() -> None:
     found = decide(whole(deny(Resource=f"{B}/a/*")), Request(B))
     assert found.unknown_keys == (decision.OBJECT_KEY,)
     assert found.unknown_statements == (0,)
+    found = decide(whole(deny(Resource=f"{B}/${{aws:username}}*")), Request(B))
+    assert found.unknown_keys == ("aws:username", decision.OBJECT_KEY)
 
 
 def test_a_variable_in_a_resource() -> None:
     statement = deny(Resource=f"{B}/${{aws:username}}/*")
     assert outcome(statement, key="ann/x", context={"aws:username": "ann"}) == "denied"
     assert outcome(statement, key="ann/x", context={"aws:username": None}) == "allowed"
+    inverse = deny(Resource=..., NotResource=f"{B}/${{aws:username}}/*")
+    assert outcome(inverse, key="ann/x", context={"aws:username": "ann"}) == "allowed"
+    assert outcome(inverse, key="bob/x", context={"aws:username": "ann"}) == "denied"
+    # Without a value AWS may take the statement for invalid.
+    assert outcome(inverse, key="ann/x", context={"aws:username": None}) == "unknown"
     old = whole(statement, version=None)
     assert decide(old, Request(B, key="ann/x", context={"aws:username": "ann"})).outcome == "allowed"
 
@@ -270,6 +293,8 @@ def test_actions_and_what_they_are_not() -> None:
     assert outcome(bucket_level, operation="PutBucketPolicy") == "denied"
     assert outcome(bucket_level, operation="s3:PutBucketObjectLockConfiguration") == "denied"
     assert outcome(bucket_level, operation="AbortMultipartUpload") == "allowed"
+    assert outcome(bucket_level, operation="ListObjectsV2") == "denied"
+    assert outcome(deny(Action="s3:DeleteObject"), operation="DeleteObjects") == "denied"
 
 
 def test_an_allow_denies_nothing() -> None:
@@ -287,6 +312,78 @@ def test_default_encryption_that_is_not_known_is_unknown() -> None:
     assert decide(whole(E0), Request(B, key_id_model=decision.HEADER_ONLY)).outcome == "denied"
     managed = Request(B, default_encryption=decision.DefaultEncryption("aws:kms"))
     assert decide(whole(E0), managed).outcome == "denied"
+
+
+def test_condition_keys_of_the_caller() -> None:
+    """IAM User Guide, "AWS global condition context keys"."""
+
+    def keys(**known: Any) -> dict[str, Any]:
+        context = Request(B, **known).condition_keys()
+        names = ("PrincipalArn", "PrincipalAccount", "PrincipalServiceName", "PrincipalIsAWSService", "PrincipalOrgID")
+        return {name: context.values(f"aws:{name}") for name in names if context.settles(f"aws:{name}")}
+
+    assert keys() == {}
+    person = {"PrincipalAccount": (ACCOUNT,), "PrincipalServiceName": None, "PrincipalIsAWSService": ("false",)}
+    assert keys(principal=ROLE) == {"PrincipalArn": (ROLE,), **person}
+    assert keys(principal=SESSION) == {"PrincipalArn": (ROLE,), **person}
+    # Such a role has a path that the session does not tell.
+    assert keys(principal=SSO_SESSION) == person
+    assert keys(principal=SSO_SESSION, context={"aws:principalarn": SSO_ROLE})["PrincipalArn"] == (SSO_ROLE,)
+    assert "PrincipalAccount" not in keys(principal="no ARN")
+    assert keys(principal=decision.ANONYMOUS) == {
+        "PrincipalArn": None,
+        "PrincipalAccount": ("anonymous",),
+        "PrincipalServiceName": None,
+        "PrincipalIsAWSService": None,
+        "PrincipalOrgID": None,
+    }
+    assert keys(principal_service="config.amazonaws.com") == {
+        "PrincipalArn": None,
+        "PrincipalServiceName": ("config.amazonaws.com",),
+        "PrincipalIsAWSService": ("true",),
+        "PrincipalOrgID": None,
+    }
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["*", "s3:*", ROLE, ACCOUNT, B, f"{B}/*", "${a}"]),
+    lambda some: (
+        st.lists(some, max_size=3) | st.dictionaries(st.sampled_from(["AWS", "Service", "Bool", "x"]), some, max_size=3)
+    ),
+    max_leaves=6,
+)
+_elements = (
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(_elements), _json),
+    st.sampled_from([None, ROLE, SESSION, decision.ANONYMOUS, ""]),
+    st.sampled_from(["PutObject", "", "s3:", "ListBucket"]),
+)
+def test_no_json_breaks_a_decision(statement: dict[str, Any], principal: str | None, operation: str) -> None:
+    verdict = applies(statement, Request(B, operation, principal=principal), version="2012-10-17")
+    assert (verdict.truth is None) == bool(verdict.unknown_keys)
+
+
+def test_an_element_that_is_missing_or_odd_is_unknown_and_named() -> None:
+    request = Request(B, principal=ROLE)
+    for name in ("Principal", "Action", "Resource"):
+        without = {element: value for element, value in deny().items() if element != name}
+        assert applies(without, request, version=None).unknown_keys == {f"the element {name}"}
+    assert applies(deny(Principal="somebody"), request, version=None).unknown_keys == {"the element Principal"}
+    odd = deny(Principal=..., NotPrincipal="somebody")
+    assert applies(odd, request, version=None).unknown_keys == {"the element Principal"}
+    assert decide(document.Document(({"Sid": "Odd"},)), request).outcome == decision.ALLOWED
 
 
 def test_other_headers() -> None:
