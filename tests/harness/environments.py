@@ -30,6 +30,10 @@ UV_NAMES = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
 BOOTSTRAP = CACHE / "bootstrap" / "bin"
 COLLECTIONS = CACHE / "ansible_collections"
 
+# Ansible starts a Python for every module: keep what is compiled, whatever the machine says, and out of the checkout.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.setdefault("PYTHONPYCACHEPREFIX", str(CACHE / "compiled"))
+
 
 def folder(name: str) -> Path:
     """Where an environment is: ``dev`` is .venv, the others are out of sight."""
