@@ -29,7 +29,7 @@ from typing import IO
 
 import environments
 from environments import COLLECTIONS, ROOT, program
-from localstack import stop_on_signals
+from localstack import KEY_ID_MODELS, stop_on_signals
 
 SIDE_BY_SIDE = 2
 CORES = ("2.19", "2.20", "2.21")
@@ -268,10 +268,16 @@ def galaxy_importer(run: Run) -> None:
             raise Failed(f"galaxy-importer did not run {tool}")
 
 
-def molecule(run: Run) -> None:
-    run(program("dev", "python"), str(ROOT / "tests" / "harness" / "localstack.py"), program("dev", "molecule"),
-        "test", "--all", "--workers", str(SIDE_BY_SIDE), "--continue-on-failure", "--no-command-borders",
-        env={"ANSIBLE_HOME": str(run.folder / "ansible")})  # fmt: skip
+def molecule(*scenarios: str, enforce: str = "") -> Callable[[Run], None]:
+    """Scenarios against one LocalStack; ``enforce`` is the key-id model of one that enforces bucket policies."""
+    launch = [str(ROOT / "tests" / "harness" / "localstack.py"), *(("--enforce", enforce) if enforce else ())]
+    how = ("--workers", str(SIDE_BY_SIDE), "--continue-on-failure", "--no-command-borders")
+
+    def check(run: Run) -> None:
+        where = {"ANSIBLE_HOME": str(run.folder / "ansible")}
+        run(program("dev", "python"), *launch, program("dev", "molecule"), "test", *scenarios, *how, env=where)
+
+    return check
 
 
 def pytest(folder: str) -> Callable[[Run], None]:
@@ -287,7 +293,17 @@ def differential(run: Run) -> None:
 
 
 CHECKS = (
-    Check("molecule", molecule, needs=("localstack",), seconds=240),
+    Check("scenarios", molecule("--all", "--exclude", "enforced"), ("molecule",), ("localstack",), 240),
+    *(
+        Check(
+            f"enforced-{model}",
+            molecule("--scenario-name", "enforced", enforce=model),
+            ("molecule",),
+            ("localstack",),
+            60,
+        )
+        for model in KEY_ID_MODELS
+    ),
     *(Check(f"sanity-{core}", sanity(core), ("sanity",), (f"core-{core}",), 90) for core in CORES),
     *(Check(f"units-{core}", units(core), ("units",), (f"core-{core}",), 45) for core in CORES),
     Check("galaxy-importer", galaxy_importer, ("lint",), ("galaxy-importer",), 40),
