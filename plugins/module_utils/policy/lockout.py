@@ -10,22 +10,28 @@ from collections.abc import Iterable
 from ansible_collections.sealed.s3.plugins.module_utils.policy.conditions import arn_match, wildcard_match
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import shown
 
+_SSO_NAME = "AWSReservedSSO_"
+_SSO_PATH = "aws-reserved/sso.amazonaws.com/"
+
 
 def admits(patterns: Iterable[str], caller_arn: str) -> bool | None:
     """Whether aws:PrincipalArn of the caller matches one of the patterns.
 
     For a session of a role, aws:PrincipalArn is the ARN of the role with its path, and the ARN of the session has no
     path (IAM User Guide, "AWS global condition context keys", aws:PrincipalArn). So a pattern with a path that fits by
-    the role's name alone gives None: it cannot be known from here.
+    the role's name alone gives None: it cannot be known from here. A role is taken for one without a path, except the
+    roles of IAM Identity Center: their path always begins with aws-reserved/sso.amazonaws.com/, and the Region of
+    Identity Center follows, but for us-east-1 (IAM Identity Center User Guide, "Referencing permission sets in resource
+    policies").
 
     :param caller_arn: as GetCallerIdentity tells it.
     """
     role = _role_of_session(caller_arn)
-    principal = _principal(caller_arn)
     listed = list(patterns)
-    if any(arn_match(pattern, principal) for pattern in listed):
+    admitted = [any(arn_match(pattern, arn) for pattern in listed) for arn in _possible_arns(caller_arn)]
+    if all(admitted):
         return True
-    if role is not None and any(_fits_by_name(pattern, account=role[0], name=role[1]) for pattern in listed):
+    if any(admitted) or (role and any(_fits_by_name(pattern, account=role[0], name=role[1]) for pattern in listed)):
         return None
     return False
 
@@ -37,7 +43,7 @@ def refusal(patterns: Iterable[str], caller_arn: str) -> str | None:
         return None
     return (
         f"encryption_admins would lock out the caller: none of {_listed(listed)} matches "
-        f"{shown(_principal(caller_arn))}, so the next change of default encryption from here would be denied. "
+        f"{_to_add(caller_arn)}, so the next change of default encryption from here would be denied. "
         "Add that ARN, or set allow_lockout to true."
     )
 
@@ -57,9 +63,23 @@ def _listed(patterns: Iterable[str]) -> str:
     return ", ".join(shown(pattern) for pattern in patterns)
 
 
-def _principal(caller_arn: str) -> str:
+def _possible_arns(caller_arn: str) -> list[str]:
+    """What aws:PrincipalArn of the caller may be, for all that is known of the path of a session's role."""
     role = _role_of_session(caller_arn)
-    return caller_arn if role is None else f"{role[0]}:role/{role[1]}"
+    if role is None:
+        return [caller_arn]
+    account, name = role
+    if name.startswith(_SSO_NAME):
+        return [f"{account}:role/{_SSO_PATH}{name}", f"{account}:role/{_SSO_PATH}any-region-1/{name}"]
+    return [f"{account}:role/{name}"]
+
+
+def _to_add(caller_arn: str) -> str:
+    """A pattern that matches each of the possible ARNs."""
+    role = _role_of_session(caller_arn)
+    if role is None:
+        return caller_arn
+    return f"{role[0]}:role/{_SSO_PATH}*{role[1]}" if role[1].startswith(_SSO_NAME) else f"{role[0]}:role/{role[1]}"
 
 
 def _role_of_session(caller_arn: str) -> tuple[str, str] | None:
