@@ -80,8 +80,8 @@ attributes:
 notes:
   - "IAM actions: C(sts:GetCallerIdentity), C(kms:DescribeKey), C(s3:ListBucket), C(s3:GetBucketPolicy),
     C(s3:GetEncryptionConfiguration), C(s3:PutObject), C(s3:GetObject), C(s3:ListBucketVersions), C(s3:DeleteObject),
-    C(s3:DeleteObjectVersion), C(s3:AbortMultipartUpload). With O(find_model=true): C(s3:PutBucketPolicy),
-    C(s3:DeleteBucketPolicy)."
+    C(s3:DeleteObjectVersion), C(s3:AbortMultipartUpload), C(s3:ListBucketMultipartUploads). With
+    O(find_model=true): C(s3:PutBucketPolicy), C(s3:DeleteBucketPolicy)."
   - The uploads also need C(kms:GenerateDataKey) and C(kms:Decrypt) on the key, and on O(other_key).
   - It goes on without any of these as far as it can. Without C(s3:GetBucketPolicy), a refusal counts as kept only where
     the service says that the bucket policy denied it.
@@ -146,7 +146,7 @@ probes:
     expected:
       description:
         - C(must_pass); C(must_fail); or C(either), where it depends on how the service reads the request, and what
-          passes has to be under the key.
+          passes has to be under the key. None where it was skipped.
       type: str
       sample: must_fail
     happened:

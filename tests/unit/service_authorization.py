@@ -22,6 +22,13 @@ import botocore.session
 _OPERATION = re.compile(r"/API_(?P<operation>[A-Z][A-Za-z]+)\.html\Z")
 _REFERENCE = {"s3": "AmazonS3/latest/API/", "kms": "kms/latest/APIReference/", "sts": "STS/latest/APIReference/"}
 
+# Amazon S3 User Guide, "Multipart upload API and permissions": neither source has these.
+_FROM_USER_GUIDE = {
+    ("s3", "CreateMultipartUpload"): "s3:PutObject",
+    ("s3", "UploadPart"): "s3:PutObject",
+    ("s3", "CompleteMultipartUpload"): "s3:PutObject",
+}
+
 
 @functools.cache
 def _definition() -> dict[str, Any]:
@@ -42,6 +49,8 @@ def actions(service: str) -> list[str]:
 @functools.cache
 def needed(service: str, operation: str) -> frozenset[str]:
     """The IAM actions that an API operation of ``service`` needs."""
+    if (service, operation) in _FROM_USER_GUIDE:
+        return frozenset((_FROM_USER_GUIDE[service, operation],))
     linked = set()
     for name, action in _definition()[service]["privileges"].items():
         link = action["api_documentation_link"] or ""

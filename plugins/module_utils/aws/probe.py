@@ -132,7 +132,7 @@ class Uploads:
     @property
     def secure(self) -> bool:
         """Whether the endpoint has TLS."""
-        return urlsplit(self._client.meta.endpoint_url).scheme == "https"
+        return str(self._client.meta.endpoint_url).startswith("https:")
 
     def all(self, situation: Situation) -> Iterator[Try]:
         """Make every upload that says something."""
@@ -293,8 +293,10 @@ class Uploads:
     def _remove(self) -> list[dict[str, Any]]:
         there = self._versions()
         if there is None:
-            there = [(key, version) for key, found in self._sent.items() for version in sorted(found) or [None]]
-            return [self._stays(*failed) for failed in self._delete(there)]
+            known: list[tuple[str, str | None]] = []
+            for key, versions in self._sent.items():
+                known += [(key, version) for version in sorted(versions)] or [(key, None)]
+            return [self._stays(*failed) for failed in self._delete(known)]
         failed: dict[str, Answer] = {}
         # The second round is for a delete marker, which a bucket with suspended versioning may have made of the first.
         for _round in range(2):

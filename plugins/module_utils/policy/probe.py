@@ -67,6 +67,7 @@ class Kind:
     :ivar way: how it is sent: :data:`PUT`, :data:`COPY`, :data:`MULTIPART` ...
     :ivar headers: from the names of keys to the headers of encryption; None where a key is not there to be named.
     :ivar named: whether the key is named by other than its ARN, so that S3 may compare it in two ways.
+    :ivar parts: whether its parts, which carry no headers, may be judged as if they were uploads without headers.
     :ivar without: why it is skipped where ``headers`` gives None.
     """
 
@@ -74,6 +75,7 @@ class Kind:
     headers: Callable[[Keys], Mapping[str, str] | None] = lambda keys: {}
     way: str = PUT
     named: bool = False
+    parts: bool = False
     without: str = ""
 
     @property
@@ -126,6 +128,7 @@ KINDS: Mapping[str, Kind] = {
     "copy_no_headers": Kind("copy, no headers", way=COPY),
     "copy_sse_s3": Kind("copy, AES256", lambda keys: _sse("AES256"), way=COPY),
     "multipart_no_headers": Kind("multipart, no headers", way=MULTIPART),
+    "multipart_sse_kms": Kind("multipart, the key", lambda keys: _sse("aws:kms", keys.arn), way=MULTIPART, parts=True),
     "multipart_sse_s3": Kind("multipart, AES256", lambda keys: _sse("AES256"), way=MULTIPART),
     "presigned_put": Kind("presigned PUT", way=PRESIGNED),
     "post_form": Kind("POST form", way=FORM),
@@ -157,7 +160,7 @@ class Situation:
     prefix: str
 
     def requests(self, name: str, *, secure: bool | None = None) -> dict[tuple[str, str], Request]:
-        """The request under each model of the key-id condition key and each reading of a named key."""
+        """The request under each model of the key-id condition key and each reading of a named key and of parts."""
         kind = KINDS[name]
         headers = kind.headers(self.keys)
         if headers is None:
@@ -165,7 +168,7 @@ class Situation:
         over_tls = kind.way != PLAIN_HTTP and (self.secure if secure is None else secure)
         copied = {"x-amz-copy-source": f"{self.spec.bucket}/{self.prefix}x"} if kind.way == COPY else {}
         readings = {"as_sent": None, "resolved": self.keys.arn} if kind.named else {"as_sent": None}
-        return {
+        made = {
             (model, reading): Request(
                 bucket_arn=self.spec.bucket_arn,
                 operation=kind.operation,
@@ -180,6 +183,12 @@ class Situation:
             for model in KEY_ID_MODELS
             for reading, arn in readings.items()
         }
+        if kind.parts:
+            made |= {
+                (model, "parts"): replace(request, operation="UploadPart", headers={})
+                for (model, _reading), request in made.items()
+            }
+        return made
 
     def expected(self, name: str) -> str:
         """What the guard promises; that of encryption alone where the endpoint has no TLS."""
@@ -288,10 +297,13 @@ class Try:
 
 @dataclass(frozen=True)
 class Probe:
-    """One upload, judged."""
+    """One upload, judged.
+
+    :ivar expected: None where it was skipped.
+    """
 
     name: str
-    expected: str
+    expected: str | None
     verdict: str
     reason: str
     happened: Happened | None = None
@@ -323,8 +335,9 @@ def predict(situation: Situation) -> list[Probe]:
         skip = why_skipped(situation, name)
         expected, foreseen = situation.expected(name), situation.predicts(name)
         if skip:
-            verdict, reason = SKIPPED, skip
-        elif foreseen is None:
+            probes.append(Probe(name, None, SKIPPED, skip))
+            continue
+        if foreseen is None:
             verdict, reason = COULD_NOT_LOOK, "The policy in force could not be read."
         elif foreseen == expected:
             verdict, reason = KEPT, "Predicted from the policy; nothing was uploaded."
@@ -364,9 +377,9 @@ def _judged(situation: Situation, one: Try, anchored: bool) -> Probe:
     def verdict(word: str, reason: str) -> Probe:
         return Probe(one.name, expected, word, reason, one.happened, one.stored)
 
-    if one.skipped or one.happened is None:
-        return verdict(SKIPPED, one.skipped or "It was not tried.")
     happened = one.happened
+    if happened is None:
+        return Probe(one.name, None, SKIPPED, one.skipped)
     if happened.passed:
         if expected == MUST_FAIL:
             why = "It passed, and the guard denies it."
@@ -469,7 +482,8 @@ def conclude(situation: Situation, probes: Sequence[Probe]) -> Model:
         return Model(UNDETERMINED, "The uploads do not show a service that enforces the policy.")
     pointed: set[str] = set()
     for one in probes:
-        if KINDS[one.name].named or one.happened is None or not (one.happened.passed or one.verdict == KEPT):
+        kind = KINDS[one.name]
+        if kind.named or kind.parts or one.happened is None or not (one.happened.passed or one.verdict == KEPT):
             continue
         predicted = situation.predicted(one.name) or {}
         says = {model: found.outcome for (model, _reading), found in predicted.items()}
@@ -521,10 +535,10 @@ class Summary:
         broken = [one for one in self.probes if one.verdict == BROKEN]
         would = " would be" if self.predicted else " are" if len(broken) > 1 else " is"
         if broken:
-            reasons: dict[str, list[str]] = {}
+            by_reason: dict[str, list[str]] = {}
             for one in broken:
-                reasons.setdefault(one.reason, []).append(one.name)
-            told = " ".join(f"{', '.join(kinds)}: {reason}" for reason, kinds in reasons.items())
+                by_reason.setdefault(one.reason, []).append(one.name)
+            told = " ".join(f"{', '.join(kinds)}: {reason}" for reason, kinds in by_reason.items())
             hint = ""
             if not self.predicted and not any(one.happened and one.happened.is_denial for one in self.probes):
                 hint = " No upload was refused: the guard is not there, or the service enforces no policy."
@@ -559,7 +573,7 @@ class Summary:
         return lines
 
 
-_PROMISED = {MUST_PASS: "passes", MUST_FAIL: "refused", EITHER: "either"}
+_PROMISED = {None: "-", MUST_PASS: "passes", MUST_FAIL: "refused", EITHER: "either"}
 _VERDICTS = {
     KEPT: "kept",
     BROKEN: "BROKEN",

@@ -8,9 +8,10 @@ from __future__ import annotations
 import functools
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import botocore.exceptions
 import botocore.session
 import pytest
 import yaml
@@ -19,6 +20,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.call import IAM_ACTI
 from ansible_collections.sealed.s3.plugins.module_utils.policy import guard
 from ansible_collections.sealed.s3.tests.unit import service_authorization
 from ansible_collections.sealed.s3.tests.unit.fake_aws import ACCOUNT, BUCKET, FakeAws, run_module
+from ansible_collections.sealed.s3.tests.unit.fake_objects import DENIED, WRITES, FakeObjects, run_probe
 
 USER = f"arn:aws:iam::{ACCOUNT}:role/Uploader"
 PLANNED = {"bucket_planned": True, "key_planned": True, "check_mode": True}
@@ -79,13 +81,46 @@ def sse_kms_info(aws: FakeAws) -> None:
     run_ok(aws, "sse_kms_info", bucket=BUCKET, state="absent")
 
 
+def sse_kms_probe(aws: FakeAws) -> None:
+    assert isinstance(aws, FakeObjects)
+    aws.add_key(alias="uploads")
+    aws.add_bucket()
+    run_probe(aws, bucket=BUCKET, key="uploads")
+
+    def hook(operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation == "UploadPart" and parameters["Key"].endswith("multipart_no_headers"):
+            raise DENIED
+        if operation == "CreateMultipartUpload" and parameters["Key"].endswith("multipart_sse_s3"):
+            raise botocore.exceptions.ReadTimeoutError(endpoint_url="https://fake")
+
+    aws.before.append(hook)
+    run_probe(aws, bucket=BUCKET, key="uploads")
+
+
+def sse_kms_probe_finding_the_model(aws: FakeAws) -> None:
+    arn = aws.add_key(alias="uploads")
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": arn}
+    bucket = aws.add_bucket(encryption={"ApplyServerSideEncryptionByDefault": default})
+    assert isinstance(aws, FakeObjects)
+    for statements in (ours(arn), []):
+        bucket.put_policy(policy(*statements) if statements else None)
+        run_probe(aws, bucket=BUCKET, key="uploads", find_model=True)
+
+
 def run_ok(aws: FakeAws, module: str, **options: Any) -> None:
     run = run_module(aws, module, **options)
     assert not run.failed, run.msg
 
 
-MODULES: list[Callable[[FakeAws], None]] = [sse_kms_policy, bucket_encryption, kms_key_settings, sse_kms_info]
+MODULES: list[Callable[[FakeAws], None]] = [
+    sse_kms_policy,
+    bucket_encryption,
+    kms_key_settings,
+    sse_kms_info,
+    sse_kms_probe,
+]
 NAMES = [module.__name__ for module in MODULES]
+SETTING = [name for name in NAMES if name != "sse_kms_probe"]
 
 
 @functools.cache
@@ -99,8 +134,10 @@ def service_of(operation: str) -> str:
 @functools.cache
 def recorded(name: str) -> frozenset[tuple[str, str]]:
     """The operations that a module calls, over all that it can be asked to do."""
-    aws = FakeAws()
+    aws = FakeObjects()
     MODULES[NAMES.index(name)](aws)
+    if name == "sse_kms_probe":
+        sse_kms_probe_finding_the_model(aws)
     return frozenset((service_of(operation), operation) for operation in aws.calls)
 
 
@@ -124,11 +161,11 @@ def test_the_action_that_an_error_names_is_the_published_one(call: tuple[str, st
 
 
 def test_the_actions_in_errors_are_those_of_the_calls_that_are_made_and_no_others() -> None:
-    assert set(IAM_ACTIONS) == {call for name in NAMES for call in recorded(name)}
+    assert set(IAM_ACTIONS) == {call for name in SETTING for call in recorded(name)}
 
 
-def test_no_module_grants_creates_or_deletes_a_key_a_bucket_or_an_object() -> None:
-    writes = {operation for name in NAMES for _service, operation in recorded(name) if not reads(operation)}
+def test_no_module_that_sets_things_grants_creates_or_deletes_a_key_a_bucket_or_an_object() -> None:
+    writes = {operation for name in SETTING for _service, operation in recorded(name) if not reads(operation)}
     assert writes == {
         "PutBucketPolicy",
         "DeleteBucketPolicy",
@@ -143,6 +180,16 @@ def test_no_module_grants_creates_or_deletes_a_key_a_bucket_or_an_object() -> No
 
 def reads(operation: str) -> bool:
     return operation.startswith(("Describe", "Get", "Head", "List"))
+
+
+def test_the_probe_writes_objects_and_the_policy_alone() -> None:
+    assert {operation for _service, operation in recorded("sse_kms_probe") if not reads(operation)} == {
+        *WRITES,
+        "AbortMultipartUpload",
+        "DeleteObject",
+        "PutBucketPolicy",
+        "DeleteBucketPolicy",
+    }
 
 
 def test_the_info_module_only_reads() -> None:

@@ -96,7 +96,7 @@ def test_kept_promises(aws: FakeObjects, fault: Fault, versioning: str | None) -
     assert run["left_behind"] == []
     assert not aws.objects
     assert not run["changed"]
-    assert any("16 kept" in line for line in run["table"])
+    assert any("17 kept" in line for line in run["table"])
 
 
 def test_a_guard_that_is_not_there_is_a_broken_promise(aws: FakeObjects) -> None:
