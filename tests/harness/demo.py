@@ -61,9 +61,9 @@ def holds(claim: str, truth: bool) -> None:
     print(f"  yes: {claim}", flush=True)
 
 
-def encrypt(*arguments: str) -> str:
-    """Run the playbook as a user does; return what it printed."""
-    command = ["ansible-playbook", "sealed.s3.encrypt", *arguments]
+def playbook(name: str, *arguments: str, show: bool = True) -> str:
+    """Run a playbook of the collection as a user does; return what it printed."""
+    command = ["ansible-playbook", f"sealed.s3.{name}", *arguments]
     command += ["-e", f"encrypted_s3_bucket={BUCKET}", "-e", f"encrypted_s3_key_alias={ALIAS.removeprefix('alias/')}"]
     print(f"$ {' '.join(command)}\n", flush=True)
     running = subprocess.Popen(
@@ -77,11 +77,13 @@ def encrypt(*arguments: str) -> str:
     printed = []
     with running:
         for line in running.stdout:
-            print(f"  {line}", end="", flush=True)
+            if show:
+                print(f"  {line}", end="", flush=True)
             printed.append(line)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", "".join(printed))
     if running.returncode:
-        raise DemoFailed(f"the playbook ended with code {running.returncode}")
-    return re.sub(r"\x1b\[[0-9;]*m", "", "".join(printed))
+        raise DemoFailed(f"the playbook ends well (it ended with code {running.returncode})" + ("" if show else text))
+    return text
 
 
 def changes(printed: str) -> int:
@@ -110,14 +112,37 @@ def show(localstack: LocalStack) -> None:
         "The playbook creates the key and its alias, sets the bucket's default encryption to SSE-KMS under that key "
         "with the S3 Bucket Key, and merges the guard into the policy. --diff shows each change.",
     )
-    holds("the run changed something", changes(encrypt("--diff")) > 0)
+    holds("the run changed something", changes(playbook("encrypt", "--diff")) > 0)
 
     step(4, "Run it again", "Nothing is left to be done, so nothing may change.")
-    holds("the second run reports changed=0", changes(encrypt("--diff")) == 0)
+    holds("the second run reports changed=0", changes(playbook("encrypt", "--diff")) == 0)
 
     step(5, "Is it so?", "Asked of the service itself, not of the playbook. An object is uploaded without any "
          "encryption header, as an application does that knows nothing of all this.")  # fmt: skip
     check(s3, kms)
+
+    step(
+        6,
+        "Prove it",
+        "Uploads in every way and under every encryption, some of which the guard has to refuse. This LocalStack "
+        "enforces bucket policies, as S3 does and LocalStack by itself does not.",
+    )
+    prove(localstack, kms.create_key(Description="somebody else's")["KeyMetadata"]["Arn"])
+
+
+def prove(localstack: LocalStack, other_key: str) -> None:
+    printed = playbook(
+        "verify",
+        *("-e", f"encrypted_s3_verify_other_key={other_key}"),
+        *("-e", f"encrypted_s3_verify_http_endpoint_url={localstack.http_endpoint}"),
+        show=False,
+    )
+    (table,) = re.findall(r"proof\.table\": (\[.*?\n    \])", printed, re.S)
+    lines = json.loads(table)
+    print(textwrap.indent("\n".join(lines), "  "))
+    holds("uploads that must fail did fail", sum("refused" in line and "kept" in line for line in lines) > 5)
+    holds("uploads that must pass did pass", sum("passed" in line and "kept" in line for line in lines) > 2)
+    holds("no promise is broken", not any(line.endswith("broken") for line in lines))
 
 
 def check(s3: Any, kms: Any) -> None:
@@ -144,7 +169,7 @@ def main() -> None:
     stop_on_signals()
     step(1, "Start LocalStack", "LocalStack answers as S3 and KMS do. It runs on this machine only, and is stopped and "
          "forgotten at the end.")  # fmt: skip
-    with LocalStack() as localstack:
+    with LocalStack(enforce="effective") as localstack:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             # The user's own account has no part in this. A bundle of certificates is not an account.
             if name != "AWS_CA_BUNDLE":
@@ -153,11 +178,12 @@ def main() -> None:
         print(f"  It listens on {localstack.endpoint}")
         show(localstack)
 
-    step(6, "On a real account", "The same command, with credentials in the environment. First see what it would "
+    step(7, "On a real account", "The same command, with credentials in the environment. First see what it would "
          "change, then let it.")  # fmt: skip
     real = f"-e encrypted_s3_bucket=YOUR-BUCKET -e encrypted_s3_key_alias=YOUR-ALIAS -e encrypted_s3_region={REGION}"
     print(f"  $ .venv/bin/ansible-playbook sealed.s3.encrypt --check --diff {real}")
     print(f"  $ .venv/bin/ansible-playbook sealed.s3.encrypt --diff {real}")
+    print(f"  $ .venv/bin/ansible-playbook sealed.s3.verify {real}")
     print("\nLocalStack is stopped. Everything above held.")
 
 
