@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sse_kms_probe
 short_description: Prove with real uploads that a bucket lets objects in under one KMS key alone
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Uploads small objects to a bucket, one for each way to upload and to name an encryption, and compares what happens
     with what the guard promises that M(sealed.s3.sse_kms_policy) writes with the same options.
