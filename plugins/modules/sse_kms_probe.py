@@ -15,7 +15,7 @@ description:
   - An upload that is stored is read back, and has to be encrypted with C(aws:kms) under the key.
   - The run fails when a promise is broken, and names it. It also fails when nothing at all could be proved.
   - An upload that could not be made counts neither as kept nor as broken, and is named in RV(could_not_look). A refusal
-    counts as kept only when another upload of the same caller passed, and when neither KMS nor the caller's own
+    counts as kept only when a comparable upload of the same caller passed, and when neither KMS nor the caller's own
     permissions are behind it.
   - What was uploaded is removed again, with all versions, also when the run is interrupted. What stays is named in
     RV(left_behind).
@@ -76,7 +76,8 @@ attributes:
   diff_mode:
     support: none
   idempotent:
-    support: full
+    support: partial
+    details: With O(find_model=true), each run that has to write the policy says that it changed it.
 notes:
   - "IAM actions: C(sts:GetCallerIdentity), C(kms:DescribeKey), C(s3:ListBucket), C(s3:GetBucketPolicy),
     C(s3:GetEncryptionConfiguration), C(s3:PutObject), C(s3:GetObject), C(s3:ListBucketVersions), C(s3:DeleteObject),

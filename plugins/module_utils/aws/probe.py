@@ -423,7 +423,8 @@ class ModelFinder:
         before = self._uploads.without_headers("anchor")
         if not before.passed:
             return Model(
-                probes.UNDETERMINED, f"Uploads without headers do not pass on bucket {self._bucket.name} anyway."
+                probes.UNDETERMINED,
+                f"Uploads without headers do not pass on bucket {self._bucket.name} anyway. Give another model_bucket.",
             )
         self.wrote = True
         policy_change.settle(self._bucket, self._added, check_mode=False)

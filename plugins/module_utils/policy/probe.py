@@ -324,8 +324,8 @@ class Probe:
 
 def judge(situation: Situation, tries: Sequence[Try]) -> list[Probe]:
     """Hold what happened against what is promised."""
-    anchored = any(one.happened and one.happened.passed for one in tries)
-    return [_judged(situation, one, anchored) for one in tries]
+    passed = [one.name for one in tries if one.happened and one.happened.passed]
+    return [_judged(situation, one, passed) for one in tries]
 
 
 def predict(situation: Situation) -> list[Probe]:
@@ -371,7 +371,7 @@ def why_skipped(situation: Situation, name: str) -> str:
     return ""
 
 
-def _judged(situation: Situation, one: Try, anchored: bool) -> Probe:
+def _judged(situation: Situation, one: Try, passed: Sequence[str]) -> Probe:
     expected = situation.expected(one.name)
 
     def verdict(word: str, reason: str) -> Probe:
@@ -399,11 +399,11 @@ def _judged(situation: Situation, one: Try, anchored: bool) -> Probe:
         )
     if happened.elsewhere:
         return verdict(COULD_NOT_LOOK, f"Refused{at}, by something other than the bucket policy.")
-    return verdict(*_of_denial(situation, one, happened, expected, anchored, at))
+    return verdict(*_of_denial(situation, one, happened, expected, passed, at))
 
 
 def _of_denial(
-    situation: Situation, one: Try, happened: Happened, expected: str, anchored: bool, at: str
+    situation: Situation, one: Try, happened: Happened, expected: str, passed: Sequence[str], at: str
 ) -> tuple[str, str]:
     """For a refusal that the bucket policy may be behind."""
     foreseen = situation.predicts(one.name)
@@ -418,9 +418,13 @@ def _of_denial(
             f"Refused{at}, and nothing in the policy explains it: the caller may lack s3:PutObject, or "
             "kms:GenerateDataKey or kms:Decrypt on the key."
         )
-    if not anchored:
+    if not passed:
         return COULD_NOT_LOOK, "Refused, but so is everything."
     if not happened.by_policy:
+        # A caller may be allowed uploads without headers alone.
+        with_headers = [name for name in passed if KINDS[name].headers(situation.keys)]
+        if KINDS[one.name].headers(situation.keys) and not with_headers:
+            return COULD_NOT_LOOK, "Refused, but so is every upload with encryption headers."
         if not one.could_read_source:
             return COULD_NOT_LOOK, "Refused, and the caller may lack the right to read what was to be copied."
         if foreseen is None and expected == MUST_FAIL:
@@ -430,7 +434,7 @@ def _of_denial(
     if expected == EITHER and not situation.is_certain(one.name):
         return UNDETERMINED, "Refused; what is promised depends on default encryption, which could not be read."
     if expected == EITHER:
-        return KEPT, "Refused. The guard allows for that, depending on how the service reads the key's name."
+        return KEPT, "Refused. The guard allows for that: it depends on how the service reads the request."
     return KEPT, f"Refused{at}."
 
 

@@ -157,6 +157,12 @@ def test_refusals_by_something_else(name: str, message: str) -> None:
     assert verdict(name, Happened(403, "AccessDenied", message)) == COULD_NOT_LOOK
 
 
+def test_a_caller_who_may_only_upload_without_headers() -> None:
+    plain = Try("no_headers", PASSED, UNDER_KEY)
+    assert verdict("sse_s3", DENIED, None, plain) == COULD_NOT_LOOK
+    assert verdict("sse_s3", BY_POLICY, None, plain) == KEPT
+
+
 def test_what_must_pass() -> None:
     assert verdict("no_headers", BY_POLICY) == BROKEN
     assert verdict("no_headers", DENIED) == COULD_NOT_LOOK
@@ -224,7 +230,7 @@ def test_the_model_is_not_told_where_nothing_shows_that_the_policy_is_enforced()
 
 def test_uploads_that_contradict_one_another_tell_nothing() -> None:
     found = situation(replace(SPEC, enforcement=guard.DENY_OTHER_KEYS))
-    tries = [Try("no_headers", PASSED, UNDER_KEY), Try("post_form", DENIED), Try("sse_s3", DENIED)]
+    tries = [Try("no_headers", PASSED, UNDER_KEY), Try("post_form", DENIED), Try("sse_s3", DENIED), ANCHOR]
     told = probe.conclude(found, probe.judge(found, tries))
     assert told.key_id_model == UNDETERMINED
     assert "contradict" in told.reason
