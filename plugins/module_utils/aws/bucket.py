@@ -134,10 +134,12 @@ class Bucket:
                 code="NoSuchBucket",
             ) from error
         except NotPermitted as error:
+            # A guard with require_tls denies this call, too, and S3 gives no reason.
+            plain = " Or the bucket takes requests over TLS alone: use the endpoint with https."
             raise NotPermitted(
                 f"Bucket {self.name} exists, and {caller.arn} may not look at it: either it does not belong to account "
                 f"{caller.account}, or s3:ListBucket is denied. Run with credentials of the account that owns it, or "
-                "allow s3:ListBucket on the bucket.",
+                f"allow s3:ListBucket on the bucket.{'' if self._session.uses_tls else plain}",
                 action=error.action,
                 code=error.code,
             ) from error

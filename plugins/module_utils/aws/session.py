@@ -113,6 +113,11 @@ class Session:
             return given if isinstance(given, str) else bool(given)
         return self._sdk_session._session.get_config_variable("ca_bundle") or True
 
+    @property
+    def uses_tls(self) -> bool:
+        """Whether S3 is asked over TLS."""
+        return not str(self.s3.meta.endpoint_url).startswith("http://")
+
     def caller(self) -> Caller:
         """Who calls. Asked once.
 
