@@ -14,6 +14,7 @@ import re
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -83,7 +84,7 @@ class Board:
                 self.changed.wait_for(lambda: self.arrived[name] >= self.rules.together[name], HELD_FOR)
             for own_run, own, other_run, other in self.rules.later:
                 if (own_run, own) == (run, name):
-                    self.changed.wait_for(lambda key=(other_run, other): key in self.answered, HELD_FOR)
+                    self.changed.wait_for(partial(self.answered.__contains__, (other_run, other)), HELD_FOR)
 
     def answer(self, run: int, name: str) -> None:
         """Note that a call has been answered."""
