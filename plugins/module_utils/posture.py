@@ -802,11 +802,11 @@ class _Assessment:
             self._find(
                 "key_change_in_one_step",
                 LOW,
-                "Moving to this key in one step denies uploads between two writes",
+                "The bucket moves to another key in one step",
                 observed=sorted(named),
                 wanted=list(spec.keys),
-                remedy="Run once with both keys admitted: the previous key and accepted_keys naming the new "
-                "one; then move the key; then narrow.",
+                remedy="The role admits both keys while default encryption moves, and then the new one alone. Where "
+                "clients name the previous key, run with both keys admitted (accepted_keys) until they do not.",
             )
 
     def _conflict_findings(self, found: Iterable[conflicts.Conflict]) -> None:
