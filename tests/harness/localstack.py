@@ -202,6 +202,8 @@ def stop_on_signals() -> None:
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
+    # What was started in the background of a shell has inherited to ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main() -> int:
