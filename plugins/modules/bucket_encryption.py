@@ -198,7 +198,7 @@ def _set(module: AnsibleAWSModule) -> dict[str, Any]:
             "key was given with algorithm AES256, which uses no KMS key. Leave out key, or set another algorithm."
         )
 
-    ready = preflight.check(Session(module), params, needs_key=uses_kms)
+    ready = preflight.check(Session(module.params), params, needs_key=uses_kms)
     asked = Asked(
         algorithm=params["algorithm"],
         key_arn=ready.key_arn,

@@ -222,7 +222,7 @@ def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
     settings = KeySettings.from_options(module.params)
     if module.params["key_planned"]:
         return _settle_planned(module, settings)
-    session = Session(module)
+    session = Session(module.params)
     asked = module.params["key"] or ""
     key = Key.resolve(session, asked, region=session.region)
     key.judge(region=session.region)
@@ -241,7 +241,7 @@ def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def _settle_planned(module: AnsibleAWSModule, settings: KeySettings) -> dict[str, Any]:
-    session = Session(module)
+    session = Session(module.params)
     caller = session.caller()
     arn = Key.placeholder(session, region=session.region)
     _warn_about_both(settings, arn)

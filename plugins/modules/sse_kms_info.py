@@ -477,7 +477,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.posture import Intent, N
 def _look(module: AnsibleAWSModule) -> dict[str, Any]:
     params = module.params
     bucket_name.validate(params["bucket"] or "")
-    session = Session(module)
+    session = Session(module.params)
     caller = session.caller()
     placeholder = key_state.placeholder_arn(partition=caller.partition, region=session.region, account=caller.account)
     # Built first: what is wrong with the options themselves is an error, whatever is there.

@@ -297,7 +297,7 @@ def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
     params = module.params
     arguments.require_check_mode(params, check_mode=module.check_mode)
     sealed = params["state"] == PRESENT
-    session = Session(module)
+    session = Session(module.params)
     if sealed:
         # What is wrong with the options themselves is told before any call.
         arguments.guard_spec({**params, "accepted_keys": []}, _any_key(session.region))

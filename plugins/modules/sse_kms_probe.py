@@ -298,7 +298,7 @@ def _probe(module: AnsibleAWSModule) -> dict[str, Any]:
     prefix = _prefix(params["prefix"])
     if params["timeout"] <= 0:
         raise Refused("timeout is not above 0. Give the seconds to wait for each answer.")
-    session = Session(module)
+    session = Session(module.params)
     # What is wrong with the options themselves is told before any call.
     placeholder = key_state.placeholder_arn(partition="aws", region=session.region, account="000000000000")
     arguments.guard_spec({**params, "accepted_keys": []}, placeholder)

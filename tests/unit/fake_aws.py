@@ -300,7 +300,7 @@ def run_module(aws: FakeAws, name: str, *, check_mode: bool = False, **options: 
         contextlib.redirect_stdout(told),
         pytest.raises(SystemExit) as ended,
     ):
-        patch.setattr(sessions.Session, "_make", lambda _self, service, region, **_more: aws.client(service, region))
+        patch.setattr(sessions.Session, "_make", lambda _self, service, region, *_more: aws.client(service, region))
         patch.setattr(runner, "warn", warned.append)
         patch.setattr(time, "sleep", aws.waits.append)
         module.main()

@@ -3,24 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws import session as sessions
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, BadCredentials, Refused, Unreachable
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 from ansible_collections.sealed.s3.tests.unit.fake_aws import ACCOUNT, CALLER, FakeAws
-
-
-class Module:
-    """As much of AnsibleAWSModule as a connection needs."""
-
-    def __init__(self, **params: Any) -> None:
-        self.params = {"region": "eu-west-3", "access_key": "AKIDEXAMPLE", "secret_key": "x", "validate_certs": True}
-        self.params.update(params)
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +27,9 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -
 
 
 def session(**params: Any) -> Session:
-    module: Any = Module(**params)
-    return Session(module)
+    return Session(
+        {"region": "eu-west-3", "access_key": "AKIDEXAMPLE", "secret_key": "x", "validate_certs": True, **params}
+    )
 
 
 def connect(here: Session) -> Any:
@@ -175,3 +170,99 @@ def test_an_answer_that_is_not_of_sts_is_told(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sessions, "call", lambda *_args, **_given: {})
     with pytest.raises(Unreachable, match="what answered is not AWS"):
         session().caller()
+
+
+def test_another_region_shares_everything_else() -> None:
+    here = session()
+    there = here.in_region("ap-south-1")
+    assert there.s3.meta.region_name == there.region == "ap-south-1"
+    assert there.s3 is here.client("s3", region="ap-south-1")
+    assert there.in_region("eu-west-3") is here
+    assert there.in_region("ap-south-1").kms is there.kms
+    assert there.verify is here.verify is True
+
+
+def test_another_region_has_the_same_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = FakeAws()
+    monkeypatch.setattr(Session, "_make", lambda _self, service, region, *_more: aws.client(service, region))
+    here = session()
+    assert here.in_region("ap-south-1").caller() is here.caller()
+    assert aws.calls == ["GetCallerIdentity"]
+
+
+def test_each_client_may_have_as_many_requests_under_way_as_asked() -> None:
+    here = Session({"region": "eu-west-3", "access_key": "AKIDEXAMPLE", "secret_key": "x"}, connections=23)
+    assert here.s3.meta.config.max_pool_connections == 23
+    assert here.verify is True
+
+
+def test_profile_and_keys_at_once_are_refused() -> None:
+    with pytest.raises(BadCredentials, match="Give either profile or access_key"):
+        connect(session(profile="archive"))
+
+
+ROLE = "arn:aws:iam::999988887777:role/Sealer"
+
+
+class Sts:
+    """Answers AssumeRole, by way of a stubbed request."""
+
+    def __init__(self, *, refuse: bool = False) -> None:
+        self.asked: list[Any] = []
+        self.refuse = refuse
+
+    def client(self, original: Any) -> Any:
+        def make(_session: Any, service: str, **given: Any) -> Any:
+            made = original(_session, service, **given)
+            if service == "sts":
+                self.asked.append(given)
+                made.meta.events.register("before-call.sts.AssumeRole", self.answer)
+            return made
+
+        return make
+
+    def answer(self, params: Any, **_more: Any) -> Any:
+        self.asked.append(params["body"])
+        if self.refuse:
+            error = {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {}}
+            return AWSResponse("https://sts", 403, {}, None), error
+        credentials = {
+            "AccessKeyId": "ASIAROLE",
+            "SecretAccessKey": "y",
+            "SessionToken": "t",
+            "Expiration": datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1),
+        }
+        return AWSResponse("https://sts", 200, {}, None), {"Credentials": credentials, "ResponseMetadata": {}}
+
+
+@pytest.fixture
+def sts(monkeypatch: pytest.MonkeyPatch) -> Sts:
+    here = Sts()
+    monkeypatch.setattr(sessions.boto3.session.Session, "client", here.client(sessions.boto3.session.Session.client))
+    return here
+
+
+def test_a_role_is_assumed_when_first_needed_and_once(sts: Sts) -> None:
+    here = session(assume_role_arn=ROLE, assume_role_external_id="four-eyes", endpoint_url="http://127.0.0.1:1")
+    used = here.s3._request_signer._credentials.get_frozen_credentials()
+    assert (used.access_key, used.secret_key, used.token) == ("ASIAROLE", "y", "t")
+    assert here.kms._request_signer._credentials.get_frozen_credentials() == used
+    (how, body) = sts.asked
+    assert (how["region_name"], how["endpoint_url"], how["aws_access_key_id"]) == (
+        "eu-west-3",
+        "http://127.0.0.1:1",
+        "AKIDEXAMPLE",
+    )
+    assert (body["RoleArn"], body["RoleSessionName"], body["ExternalId"]) == (ROLE, "sealed-s3", "four-eyes")
+
+
+def test_a_role_that_may_not_be_assumed_is_told(sts: Sts) -> None:
+    sts.refuse = True
+    with pytest.raises(AwsError, match=f"Not permitted to assume the role {ROLE}: sts:AssumeRole is denied"):
+        session(assume_role_arn=ROLE).caller()
+    assert "ExternalId" not in sts.asked[-1]
+
+
+def test_without_credentials_no_role_is_assumed() -> None:
+    with pytest.raises(BadCredentials, match="no credentials that could assume the role"):
+        connect(session(assume_role_arn=ROLE, access_key=None, secret_key=None))
