@@ -12,6 +12,7 @@ values", "Set operators for multivalued context keys" and "IAM policy elements: 
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -121,12 +122,12 @@ def _block(condition: Any, context: Context, version: str | None) -> Iterator[Ve
 
 def wildcard_match(pattern: str, value: str) -> bool:
     """Whether the value matches a pattern with ``*`` and ``?``, with regard to case. Without backtracking."""
-    return Pattern(_tokens(pattern)).matches(value)
+    return _plain(pattern, True).matches(value)
 
 
 def arn_match(pattern: str, value: str) -> bool:
     """Whether an ARN matches a pattern: each of its six parts for itself, with ``*`` and ``?``."""
-    return _arn_match(Pattern(_tokens(pattern)), value)
+    return _arn_match(_plain(pattern, True), value)
 
 
 # --- Patterns ---------------------------------------------------------------------------------------------------------
@@ -154,27 +155,66 @@ class Pattern:
         self.tokens = tuple(tokens)
         self.unknown_keys = unknown_keys
 
+    @functools.cached_property
+    def _segments(self) -> list[_Segment]:
+        """The stretches between the ``*``."""
+        segments: list[list[_Token]] = [[]]
+        for token in self.tokens:
+            if token is _MANY:
+                segments.append([])
+            else:
+                segments[-1].append(token)
+        return [_Segment(segment) for segment in segments]
+
+    @functools.cached_property
+    def _literal(self) -> str | None:
+        """The text before a closing ``*``, or all of it, where there is no other wildcard. Most are like that."""
+        first, *others = self._segments
+        if first.text is None or len(others) > 1 or (others and others[0].length):
+            return None
+        return first.text
+
     def matches(self, value: str) -> bool:
         """Whether the whole value matches."""
-        segments = _segments(self.tokens)
-        if len(segments) == 1:
-            return len(value) == len(segments[0]) and _find(segments[0], value, 0, len(value)) == 0
-        first, *middle, last = segments
-        if len(value) < len(first) + len(last) or _find(first, value, 0, len(first)) != 0:
+        first, *others = self._segments
+        if not others:
+            return len(value) == first.length and first.find(value, 0, len(value)) == 0
+        *middle, last = others
+        if len(value) < first.length + last.length or first.find(value, 0, first.length) != 0:
             return False
-        end = len(value) - len(last)
-        position = len(first)
+        end = len(value) - last.length
+        position = first.length
         for segment in middle:
             # The leftmost place is always good enough: what follows may start anywhere behind it.
-            at = _find(segment, value, position, end)
+            at = segment.find(value, position, end)
             if at < 0:
                 return False
-            position = at + len(segment)
-        return _find(last, value, end, len(value)) == end
+            position = at + segment.length
+        return last.find(value, end, len(value)) == end
 
     def may_match_after(self, start: str) -> bool:
         """Whether some value matches that begins with ``start`` and goes on by at least one character."""
+        literal = self._literal
+        if literal is not None:
+            if len(literal) > len(start):
+                return literal.startswith(start)
+            return len(self._segments) == 2 and start.startswith(literal)
+        *_before, places = self._places(start)
+        return any(place < len(self.tokens) for place in places)
+
+    def matches_all_after(self, start: str) -> bool:
+        """Whether every value matches that begins with ``start``, as far as a closing ``*`` shows it."""
+        if not self.tokens or self.tokens[-1] is not _MANY:
+            return False
+        literal = self._literal
+        if literal is not None:
+            return start.startswith(literal)
+        return any(len(self.tokens) in places for places in self._places(start))
+
+    def _places(self, start: str) -> Iterator[set[int]]:
+        """Where in the pattern one can be after no character of ``start``, after one, and so on."""
         places = _after_many(self.tokens, {0})
+        yield places
         for character in start:
             moved = set()
             for place in places:
@@ -185,14 +225,7 @@ class Pattern:
                     elif token is _ONE or token == character:
                         moved.add(place + 1)
             places = _after_many(self.tokens, moved)
-        return any(place < len(self.tokens) for place in places)
-
-    def matches_all_after(self, start: str) -> bool:
-        """Whether every value matches that begins with ``start``, as far as a closing ``*`` shows it."""
-        if not self.tokens or self.tokens[-1] is not _MANY:
-            return False
-        before = Pattern(self.tokens[:-1])
-        return any(before.matches(start[:length]) for length in range(len(start) + 1))
+            yield places
 
     def casefold(self) -> Pattern:
         """The pattern for comparison without regard to case."""
@@ -221,6 +254,8 @@ def pattern_of(text: str, context: Context, *, version: str | None, wildcards: b
         statement is invalid ("IAM policy elements: Variables and tags": it "might cause the entire statement to be
         invalid").
     """
+    if "${" not in text:
+        return _plain(text, wildcards)
     tokens: list[_Token] = []
     missing: set[str] = set()
     position = 0
@@ -253,25 +288,32 @@ def _tokens(text: str, *, wildcards: bool = True) -> list[_Token]:
     return [wild.get(character, character) for character in text]
 
 
-def _segments(tokens: Sequence[_Token]) -> list[list[_Token]]:
-    """The stretches between the ``*``."""
-    segments: list[list[_Token]] = [[]]
-    for token in tokens:
-        if token is _MANY:
-            segments.append([])
-        else:
-            segments[-1].append(token)
-    return segments
+# The same few texts are compared over and over: one policy with each kind of request, and many policies alike.
+@functools.lru_cache(maxsize=4096)
+def _plain(text: str, wildcards: bool) -> Pattern:
+    """The pattern of a text without variables."""
+    return Pattern(_tokens(text, wildcards=wildcards))
 
 
-def _find(segment: Sequence[_Token], value: str, start: int, end: int) -> int:
-    """The first place in ``value[start:end]`` where the segment stands; -1 for none."""
-    if _ONE not in segment:
-        return value.find("".join(str(token) for token in segment), start, end)
-    # No repetition in it, so the search cannot backtrack.
-    expression = "".join("." if isinstance(token, _Wildcard) else re.escape(token) for token in segment)
-    found = re.compile(expression, re.DOTALL).search(value, start, end)
-    return found.start() if found else -1
+class _Segment:
+    """A stretch without ``*``.
+
+    :ivar text: the stretch where it has no ``?``, else None.
+    """
+
+    def __init__(self, tokens: Sequence[_Token]) -> None:
+        self.length = len(tokens)
+        self.text = None if _ONE in tokens else "".join(str(token) for token in tokens)
+        # No repetition in it, so the search cannot backtrack.
+        expression = "".join("." if isinstance(token, _Wildcard) else re.escape(token) for token in tokens)
+        self._search = None if self.text is not None else re.compile(expression, re.DOTALL).search
+
+    def find(self, value: str, start: int, end: int) -> int:
+        """The first place in ``value[start:end]`` where it stands; -1 for none."""
+        if self._search is None:
+            return value.find(self.text or "", start, end)
+        found = self._search(value, start, end)
+        return found.start() if found else -1
 
 
 def _after_many(tokens: Sequence[_Token], places: set[int]) -> set[int]:

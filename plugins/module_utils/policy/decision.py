@@ -214,10 +214,11 @@ def decide(document: Document | None, request: Request) -> Decision:
     denied: list[Label] = []
     possible: list[Label] = []
     keys: set[str] = set()
+    context = request.condition_keys()
     for index, statement in enumerate(document.statements):
         if statement.get("Effect") != "Deny":
             continue
-        verdict = applies(statement, request, version=document.version)
+        verdict = all_of(_elements(statement, request, context, document.version))
         if verdict.truth:
             denied.append(label(statement, index))
         elif verdict.truth is None:
@@ -229,8 +230,7 @@ def decide(document: Document | None, request: Request) -> Decision:
 
 def applies(statement: Mapping[str, Any], request: Request, *, version: str | None) -> Verdict:
     """Whether a statement, Allow or Deny, is about the request: principal, action, resource and condition together."""
-    context = request.condition_keys()
-    return all_of(_elements(statement, request, context, version))
+    return all_of(_elements(statement, request, request.condition_keys(), version))
 
 
 def _elements(

@@ -9,6 +9,7 @@ it does.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,8 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import Guar
 
 # A principal that no statement names, for a guard that spares some.
 _OUTSIDER = "arn:{}:iam::000000000000:user/sealed-s3/nobody-in-particular"
+# What a guard denies does not depend on the name of its bucket.
+_ANY_BUCKET = "any-bucket"
 _OTHER_KEY_ID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -48,13 +51,22 @@ def judge(policy: Document | None, spec: GuardSpec) -> Effect:
 
 def _to_deny(spec: GuardSpec) -> Iterator[tuple[str, decision.Request]]:
     """The requests that the guard denies: to everybody, or else to somebody whom it does not spare."""
+    for name, request in _denied(replace(spec, bucket=_ANY_BUCKET)):
+        yield name, replace(request, bucket_arn=spec.bucket_arn)
+
+
+# Of many buckets most are asked for the same guard.
+@functools.lru_cache(maxsize=256)
+def _denied(spec: GuardSpec) -> tuple[tuple[str, decision.Request], ...]:
     wanted = Document(tuple(guard.statements(spec)))
+    denied = []
     for name, request in _requests(spec):
         outsider = replace(request, principal=_OUTSIDER.format(spec.partition))
         for one in (request, outsider):
             if decision.decide(wanted, one).outcome == decision.DENIED:
-                yield name, one
+                denied.append((name, one))
                 break
+    return tuple(denied)
 
 
 def _requests(spec: GuardSpec) -> Iterator[tuple[str, decision.Request]]:
