@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ansible_collections.sealed.s3.plugins.module_utils import key_settings, key_state, posture
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
 from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import (
     DENY_OVERRIDES,
     ENFORCEMENTS,
     GuardSpec,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Caller, Session
 
 GUARD_ARGUMENTS: dict[str, dict[str, Any]] = {
     "enforcement": {"type": "str", "choices": list(ENFORCEMENTS), "default": DENY_OVERRIDES},
@@ -26,6 +30,23 @@ GUARD_ARGUMENTS: dict[str, dict[str, Any]] = {
     "exempt_services": {"type": "list", "elements": "str", "default": []},
 }
 """The options of the guard."""
+
+INTENT_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": [posture.PRESENT, posture.ABSENT], "default": posture.PRESENT},
+    "key": {"type": "str", "no_log": False},
+    "key_managed": {"type": "bool", "default": False, "no_log": False},
+    "create_key": {"type": "bool", "default": False, "no_log": False},
+    "key_settings": {"type": "dict", "options": key_settings.ARGUMENTS, "no_log": False},
+    "bucket_key": {"type": "bool", "default": True, "no_log": False},
+    "blocked_encryption_types": {"type": "list", "elements": "str", "choices": ["SSE-C", "NONE"]},
+    "on_conflict": {"type": "str", "choices": ["fail", "replace", "ignore"], "default": "fail"},
+    "allow_lockout": {"type": "bool", "default": False},
+    "block_public_access": {"type": "bool"},
+    "versioning": {"type": "bool"},
+    "tags": {"type": "dict"},
+    **GUARD_ARGUMENTS,
+}
+"""What one bucket and its key are to be like, as sse_kms_info is asked."""
 
 PLANNED_ARGUMENTS: dict[str, dict[str, Any]] = {
     "bucket_planned": {"type": "bool", "default": False},
@@ -51,6 +72,40 @@ def guard_spec(params: Mapping[str, Any], key_arn: str) -> GuardSpec:
         encryption_admins=_texts(params["encryption_admins"]),
         exempt_principals=_texts(params["exempt_principals"]),
         exempt_services=_texts(params["exempt_services"]),
+    )
+
+
+def placeholder(session: Session, caller: Caller) -> str:
+    """The ARN that stands for a key whose ARN is not known yet."""
+    return key_state.placeholder_arn(partition=caller.partition, region=session.region, account=caller.account)
+
+
+def intent(params: Mapping[str, Any], placeholder_arn: str) -> posture.Intent:
+    """What the options of sse_kms_info ask for.
+
+    :param params: with ``bucket`` and all of :data:`INTENT_ARGUMENTS`.
+    :param placeholder_arn: what stands for the key's ARN until it is known.
+    :raises PolicyError, Refused: when the options cannot be meant like that, whatever is there.
+    """
+    given = params["key_settings"]
+    settings = None if given is None else key_settings.KeySettings.from_options(given)
+    if settings is not None:
+        settings.policy_spec(placeholder_arn)
+    return posture.Intent(
+        bucket=params["bucket"],
+        guard=guard_spec(params, placeholder_arn),
+        state=params["state"],
+        key=params["key"],
+        key_managed=params["key_managed"],
+        create_key=params["create_key"],
+        key_settings=settings,
+        bucket_key=params["bucket_key"],
+        blocked_encryption_types=blocked_types(params),
+        on_conflict=params["on_conflict"],
+        allow_lockout=params["allow_lockout"],
+        block_public_access=params["block_public_access"],
+        versioning=params["versioning"],
+        tags=None if params["tags"] is None else {str(name): str(value) for name, value in params["tags"].items()},
     )
 
 

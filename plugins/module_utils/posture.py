@@ -172,10 +172,13 @@ class Intent:
     """What one bucket and its key are to be like.
 
     :ivar guard: the guard; its ``key_arn`` is replaced by the ARN of the key that is found or planned.
-    :ivar key: the key as the user named it.
+    :ivar key: the key as the user named it; None: none was named, and default encryption is to use any customer
+        managed key.
     :ivar key_managed: the key's settings may be changed.
     :ivar create_key: a key that does not exist may be created, under the alias that ``key`` names.
     :ivar blocked_encryption_types, block_public_access, versioning, tags, key_settings: None: not asked about.
+    :ivar connection: what of the connection a command needs to reach the bucket, by the names of the role's variables
+        without their prefix; nothing secret.
     """
 
     bucket: str
@@ -192,6 +195,7 @@ class Intent:
     block_public_access: bool | None = None
     versioning: bool | None = None
     tags: Mapping[str, str] | None = field(default=None, hash=False)
+    connection: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 # --- what comes out --------------------------------------------------------------------------------------------------
@@ -272,6 +276,8 @@ class Posture:
     :ivar key_arn: the ARN that everything was compared with: of the key that is there, or the one that stands for a
         key still to be created; None where no key could be determined.
     :ivar matters: what could not be looked at although it was asked about.
+    :ivar decisions: what the policy says to each kind of upload, see :func:`effect.decisions`; None where the policy
+        was not read.
     """
 
     findings: tuple[Finding, ...]
@@ -281,6 +287,7 @@ class Posture:
     could_not_look: tuple[NotRead, ...]
     matters: bool
     key_arn: str | None
+    decisions: Mapping[str, Mapping[str, str]] | None = None
 
     @property
     def compliance(self) -> str:
@@ -303,7 +310,13 @@ class Posture:
                 {"permission": missing.action, "message": missing.message} for missing in self.could_not_look
             ],
             "compliance": self.compliance,
+            "decisions": None if self.decisions is None else {kind: dict(by) for kind, by in self.decisions.items()},
         }
+
+
+def unread(missing: NotRead) -> Posture:
+    """The answer for a bucket that could not be asked about at all."""
+    return Posture((), Plan(), (missing.message,), (), (missing,), True, None)
 
 
 def assess(observed: Observed, intent: Intent) -> Posture:
@@ -332,6 +345,7 @@ class _Assessment:
         self.matters = False
         self.plan: dict[str, bool] = {}
         self.key_arn: str | None = None
+        self.decisions: Mapping[str, Mapping[str, str]] | None = None
 
     def posture(self) -> Posture:
         order = {severity: place for place, severity in enumerate(SEVERITIES)}
@@ -343,6 +357,7 @@ class _Assessment:
             could_not_look=tuple(dict.fromkeys(self.not_read)),
             matters=self.matters,
             key_arn=self.key_arn,
+            decisions=self.decisions,
         )
 
     def present(self) -> None:
@@ -383,6 +398,8 @@ class _Assessment:
     # --- the key ---
 
     def _key(self) -> None:
+        if self.intent.key is None:
+            return
         key = self.observed.key
         self.key_arn = self._arn_by_name()
         if key.refused is not None:
@@ -636,7 +653,11 @@ class _Assessment:
             matters=True,
             blocks="Default encryption is only written where the present rule was read.",
         )
-        if isinstance(found, NotRead) or self.key_arn is None:
+        if isinstance(found, NotRead):
+            return
+        if self.key_arn is None:
+            if self.intent.key is None:
+                self._no_customer_key(found)
             return
         intent = self.intent
         wanted = DefaultRule(KMS, self.key_arn, intent.bucket_key, intent.blocked_encryption_types)
@@ -669,6 +690,19 @@ class _Assessment:
                 wanted=list(asked),
                 remedy="Install a newer botocore where the module runs.",
             )
+
+    def _no_customer_key(self, found: DefaultRule | None) -> None:
+        """No key was named, and default encryption names none of the customer's."""
+        sse_kms = found is not None and found.algorithm == KMS
+        self._find(
+            "default_encryption_no_key" if sse_kms else "default_encryption_algorithm",
+            HIGH,
+            "Default encryption uses the AWS managed key aws/s3" if sse_kms else "Default encryption is not SSE-KMS",
+            observed=found.to_dict() if found else None,
+            wanted={"algorithm": KMS, "key_arn": "a customer managed key"},
+            remedy=self._command(),
+            controls=_DEFAULT_ENCRYPTION_CONTROLS,
+        )
 
     def _default_key(self, found: DefaultRule, told: Mapping[str, Any]) -> None:
         controls = _DEFAULT_ENCRYPTION_CONTROLS
@@ -706,6 +740,7 @@ class _Assessment:
         )
         if isinstance(policy, NotRead):
             return
+        self.decisions = effect.decisions(policy, self.bucket_arn, self.key_arn)
         if self.key_arn is None:
             self._tls(policy)
             return
@@ -940,12 +975,15 @@ class _Assessment:
     def _command(self, playbook: str = "sealed.s3.encrypt") -> str:
         """The command that mends it, as far as it can be known here; the rest of the variables stay as they are."""
         variables = {"encrypted_s3_bucket": self.intent.bucket, "encrypted_s3_region": self.observed.region}
-        if playbook == "sealed.s3.encrypt" and self.intent.key is not None:
+        variables.update({f"encrypted_s3_{name}": value for name, value in self.intent.connection.items()})
+        if playbook == "sealed.s3.encrypt":
             variables.update(self._key_variable(self.intent.key))
         given = " ".join(f"-e {shlex.quote(f'{name}={value}')}" for name, value in variables.items())
         return f"ansible-playbook {playbook} {given}"
 
-    def _key_variable(self, key: str) -> dict[str, str]:
+    def _key_variable(self, key: str | None) -> dict[str, str]:
+        if key is None:
+            return {"encrypted_s3_key_alias": "ALIAS"}
         try:
             by_alias = key_state.parse_name(key).kind == "alias"
         except key_state.KeyNameError:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sse_kms_info
-short_description: Tell how far a bucket and its key are from what was asked for
+short_description: Tell how far one bucket or many, and their keys, are from what was asked for
 version_added: 0.1.0
 description:
   - Reads a bucket and a KMS key and compares them with what is asked for. It changes nothing.
+  - With O(buckets) or O(discover), it does so for many buckets in one run, over any number of accounts and Regions.
+    Each key is read once, and what goes wrong with one bucket is told for that one and stops none of the others.
   - Returns findings, what a run of the role P(sealed.s3.encrypted_s3#role) would change part by part, and sentences
     that say why that run would fail.
   - A bucket or a key that does not exist is an observation and no error. What could not be looked at is told apart from
@@ -24,8 +26,46 @@ options:
   bucket:
     description:
       - The name of the bucket.
+      - Exactly one of O(bucket), O(buckets) and O(discover) is required.
     type: str
-    required: true
+  buckets:
+    description:
+      - Many buckets, each as its name or as a mapping.
+      - A mapping has a C(name); a C(region), where it is left out the Region in which the bucket is; a C(connection),
+        the name of one of O(connections); and, for what differs from bucket to bucket, any of O(state), O(key),
+        O(key_managed), O(create_key), O(key_settings), O(bucket_key), O(blocked_encryption_types), O(on_conflict),
+        O(allow_lockout), O(block_public_access), O(versioning), O(tags) and the options of the guard. What it leaves
+        out is taken from the options of the task.
+    type: list
+    elements: raw
+  discover:
+    description:
+      - Look at the buckets that the credentials own, of each of O(connections). An empty mapping means all of them.
+    type: dict
+    suboptions:
+      prefix:
+        description: Only buckets whose names begin with this.
+        type: str
+      regions:
+        description: Only buckets of these Regions.
+        type: list
+        elements: str
+      tags:
+        description:
+          - Only buckets with these tags. A value of V(*) stands for any.
+          - The tags of every other bucket are read, too, then.
+        type: dict
+  policies:
+    description:
+      - Whether the results of many buckets have the bucket policies.
+    type: bool
+    default: false
+  results_file:
+    description:
+      - Write the results of many buckets to this file rather than returning them, one JSON document in a line, as each
+        is done. The first line tells how many there are to be.
+      - It is made for its owner alone, and replaced where it is there. The folder has to be there.
+    type: path
   state:
     description:
       - With V(present), the bucket is to be sealed under O(key).
@@ -36,7 +76,8 @@ options:
   key:
     description:
       - The key, as key id, key ARN, alias (with or without C(alias/)) or alias ARN.
-      - Required with O(state=present).
+      - Required with O(bucket) and O(state=present). For many buckets it may be left out, and then the customer managed
+        key that default encryption names is taken for the one that was meant.
     type: str
   key_managed:
     description:
@@ -100,9 +141,12 @@ notes:
   - "IAM actions: C(sts:GetCallerIdentity), C(s3:ListBucket), C(s3:GetEncryptionConfiguration), C(s3:GetBucketPolicy),
     C(s3:GetBucketPublicAccessBlock), C(kms:DescribeKey), C(kms:GetKeyRotationStatus), C(kms:GetKeyPolicy). With
     O(versioning): C(s3:GetBucketVersioning). With O(tags): C(s3:GetBucketTagging). With tags in O(key_settings):
-    C(kms:ListResourceTags)."
+    C(kms:ListResourceTags). With O(discover): C(s3:ListAllMyBuckets), and C(s3:GetBucketTagging) with its tags."
+  - A role to assume needs C(sts:AssumeRole) beside them.
   - A run without O(versioning), O(tags) and tags in O(key_settings) makes eight API calls, one for each of these
     actions.
+  - For many buckets, the caller is asked once for each connection and each key once for each connection and Region. A
+    bucket then costs four calls, and three where it was found by O(discover).
   - A key of another account is not asked for its policy, which KMS only tells to the key's own account.
 seealso:
   - module: sealed.s3.sse_kms_policy
@@ -113,6 +157,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - sealed.s3.attributes
+  - sealed.s3.fleet
   - sealed.s3.guard
   - sealed.s3.key_settings.nested
 """
@@ -148,12 +193,76 @@ EXAMPLES = r"""
 - name: Show it
   ansible.builtin.debug:
     var: posture.plan
+
+- name: Look at two buckets that are to have a key each
+  sealed.s3.sse_kms_info:
+    buckets:
+      - name: uploads-111122223333
+        key: alias/uploads
+      - name: archive-111122223333
+        key: alias/archive
+        enforcement: deny_other_keys
+    region: eu-central-1
+  register: fleet
+
+- name: Look at all buckets of two accounts, whatever key each is under
+  sealed.s3.sse_kms_info:
+    discover: {}
+    connections:
+      - name: production
+        profile: production
+      - name: staging
+        assume_role_arn: arn:aws:iam::444455556666:role/Auditor
+    region: eu-central-1
+  register: fleet
+
+- name: Show how many are as they should be
+  ansible.builtin.debug:
+    var: fleet.summary
 """
 
 RETURN = r"""
+buckets:
+  description:
+    - The results of many buckets, ordered by connection and name. Each has C(name), C(connection), C(account),
+      C(region), C(exists) and C(tags) (None where they were not read), and RV(compliance), RV(findings), RV(plan), RV(blockers),
+      RV(conflicts), RV(could_not_look), RV(decisions), RV(key) and RV(encryption) as they are returned for one bucket,
+      and RV(policy) with O(policies).
+  returned: success, for many buckets and without O(results_file)
+  type: list
+  elements: dict
+  sample: []
+summary:
+  description:
+    - How many buckets there are and of which RV(compliance), how many would be changed by a run (C(to_change)) and how
+      many of the runs would fail (C(blocked)), the number of findings of each severity, and the same counts for each
+      account and Region.
+  returned: success, for many buckets
+  type: dict
+  sample:
+    buckets: 2
+    compliant: 1
+    not_compliant: 1
+    could_not_look: 0
+    to_change: 1
+    blocked: 0
+    findings: {high: 1, medium: 0, low: 0, info: 0}
+    accounts: {"111122223333": {buckets: 2, compliant: 1, not_compliant: 1, could_not_look: 0}}
+    regions: {eu-central-1: {buckets: 2, compliant: 1, not_compliant: 1, could_not_look: 0}}
+keys_to_create:
+  description: The keys that a run would create, each once, with the buckets that are to have it.
+  returned: success, for many buckets
+  type: list
+  elements: dict
+  sample:
+    - alias: alias/uploads
+      account: "111122223333"
+      region: eu-central-1
+      connection: default
+      buckets: [uploads-111122223333]
 bucket:
   description: The bucket.
-  returned: success
+  returned: success, for one bucket
   type: dict
   contains:
     name:
@@ -179,7 +288,7 @@ bucket:
     account: "111122223333"
 key:
   description: The key. With O(state=absent), None.
-  returned: success
+  returned: success, for one bucket
   type: dict
   contains:
     arn:
@@ -269,12 +378,12 @@ compliance:
     - V(not_compliant) when there is a finding of severity V(high) or V(medium).
     - Else V(could_not_look) when something that was asked about could not be looked at.
     - Else V(compliant). A run may still change something, namely add our guard beside a hand-written one.
-  returned: success
+  returned: success, for one bucket
   type: str
   sample: not_compliant
 findings:
   description: What was found, the gravest first.
-  returned: success
+  returned: success, for one bucket
   type: list
   elements: dict
   contains:
@@ -316,7 +425,7 @@ findings:
   sample: []
 plan:
   description: What a run of the role would change. A part that is false would not be run at all.
-  returned: success
+  returned: success, for one bucket
   type: dict
   contains:
     create_key:
@@ -382,13 +491,13 @@ plan:
     any: true
 blockers:
   description: Why a run of the role would fail, as sentences. Empty when nothing is known that stands against it.
-  returned: success
+  returned: success, for one bucket
   type: list
   elements: str
   sample: []
 conflicts:
   description: Foreign statements of the bucket policy that stand against the guard.
-  returned: success
+  returned: success, for one bucket
   type: list
   elements: dict
   contains:
@@ -425,7 +534,7 @@ conflicts:
   sample: []
 could_not_look:
   description: What could not be read.
-  returned: success
+  returned: success, for one bucket
   type: list
   elements: dict
   contains:
@@ -438,16 +547,25 @@ could_not_look:
       type: str
       sample: Not permitted to read the policy of the bucket.
   sample: []
+decisions:
+  description:
+    - What the bucket policy says to each kind of upload (see the decision table in the documents), under both readings
+      of the key-id condition key. None where the policy was not read.
+  returned: success, for one bucket
+  type: dict
+  sample:
+    no_headers: {effective: allowed, header_only: allowed}
+    sse_s3: {effective: denied, header_only: denied}
 policy:
   description: The bucket policy. None where there is none, or where it could not be read.
-  returned: success
+  returned: success, for one bucket
   type: dict
   sample:
     Version: "2012-10-17"
     Statement: []
 encryption:
   description: The default encryption of the bucket. None where there is none, or where it could not be read.
-  returned: success
+  returned: success, for one bucket
   type: dict
   sample:
     algorithm: "aws:kms"
@@ -456,50 +574,47 @@ encryption:
     blocked_encryption_types: [SSE-C]
 """
 
-from typing import Any, NoReturn
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.sealed.s3.plugins.module_utils import (
     arguments,
     bucket_name,
-    key_settings,
-    key_state,
+    fleet_arguments,
     posture,
     runner,
 )
-from ansible_collections.sealed.s3.plugins.module_utils.aws import observe
+from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet, observe, survey
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
-from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeySettings
-from ansible_collections.sealed.s3.plugins.module_utils.posture import Intent, NotRead, Observed, ObservedKey
+from ansible_collections.sealed.s3.plugins.module_utils.fleet_arguments import Connections
+from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary
+from ansible_collections.sealed.s3.plugins.module_utils.posture import Observed, ObservedKey
 
 
 def _look(module: AnsibleAWSModule) -> dict[str, Any]:
-    params = module.params
-    bucket_name.validate(params["bucket"] or "")
-    session = Session(module.params)
+    if module.params["bucket"] is not None:
+        return _look_at_one(module.params)
+    return _look_at_many(module.params)
+
+
+def _look_at_one(params: dict[str, Any]) -> dict[str, Any]:
+    bucket_name.validate(params["bucket"])
+    if params["state"] == posture.PRESENT and not params["key"]:
+        raise Refused("key is empty. Give the key to seal the bucket under: its id, ARN or alias.")
+    session = Session(params)
     caller = session.caller()
-    placeholder = key_state.placeholder_arn(partition=caller.partition, region=session.region, account=caller.account)
     # Built first: what is wrong with the options themselves is an error, whatever is there.
-    intent = _intent(params, placeholder)
-    sealed = intent.state == posture.PRESENT
-    settings = intent.key_settings if intent.key_managed else None
-    bucket = observe.bucket(
-        session,
-        intent.bucket,
-        versioning=sealed and intent.versioning is not None,
-        tags=sealed and intent.tags is not None,
-        settings=sealed,
-    )
+    intent = arguments.intent(params, arguments.placeholder(session, caller))
+    bucket = observe.bucket_or_refusal(session, intent.bucket, **observe.wanted(intent))
     key = ObservedKey()
-    if sealed and intent.key is not None:
-        key = observe.key(
-            session,
-            intent.key,
-            region=session.region,
-            account=caller.account,
-            tags=settings is not None and settings.tags is not None,
-        )
+    if intent.state == posture.PRESENT and intent.key is not None:
+        tags = observe.wants_key_tags(intent)
+        key = observe.key(session, intent.key, region=session.region, account=caller.account, tags=tags)
     observed = Observed(
         account=caller.account,
         partition=caller.partition,
@@ -509,83 +624,77 @@ def _look(module: AnsibleAWSModule) -> dict[str, Any]:
         caller_arn=caller.arn,
     )
     outcome = posture.assess(observed, intent)
-    return {"changed": False, **outcome.to_dict(), **_shown(observed, intent, outcome)}
+    there = {"name": intent.bucket, "exists": bucket.exists, "region": bucket.region, "account": bucket.account}
+    return {"changed": False, "bucket": there, **outcome.to_dict(), **survey.shown(observed, intent, outcome)}
 
 
-def _intent(params: dict[str, Any], placeholder: str) -> Intent:
-    if params["state"] == posture.PRESENT and not params["key"]:
-        # required_if lets an option pass that is given without a value.
-        raise Refused("key is empty. Give the key to seal the bucket under: its id, ARN or alias.")
-    given = params["key_settings"]
-    settings = None if given is None else KeySettings.from_options(given)
-    if settings is not None:
-        settings.policy_spec(placeholder)
-    return Intent(
-        bucket=params["bucket"],
-        guard=arguments.guard_spec(params, placeholder),
-        state=params["state"],
-        key=params["key"],
-        key_managed=params["key_managed"],
-        create_key=params["create_key"],
-        key_settings=settings,
-        bucket_key=params["bucket_key"],
-        blocked_encryption_types=arguments.blocked_types(params),
-        on_conflict=params["on_conflict"],
-        allow_lockout=params["allow_lockout"],
-        block_public_access=params["block_public_access"],
-        versioning=params["versioning"],
-        tags=None if params["tags"] is None else {str(name): str(value) for name, value in params["tags"].items()},
-    )
+def _look_at_many(params: dict[str, Any]) -> dict[str, Any]:
+    connections = Connections(params)
+    looking = survey.Survey(connections)
+    found = list(_found(params, looking))
+    summary = Summary()
+    results = []
+    with _results_file(params["results_file"], len(found)) as file:
+        for answer in fleet.each(looking.look, found, threads=connections.threads):
+            if answer is None:
+                continue
+            result = answer.to_dict(policies=params["policies"])
+            summary.add(result, key=answer.intent.key if answer.intent is not None else None)
+            if file is None:
+                results.append(result)
+            else:
+                file.write(json.dumps(result) + "\n")
+                file.flush()
+    told = {"changed": False, "summary": summary.to_dict(), "keys_to_create": summary.keys_to_create}
+    return told if params["results_file"] else {**told, "buckets": sorted(results, key=_place)}
 
 
-def _shown(observed: Observed, intent: Intent, outcome: posture.Posture) -> dict[str, Any]:
-    bucket, key = observed.bucket, observed.key
-    encryption, policy = bucket.default_encryption, bucket.policy
-    return {
-        "bucket": {
-            "name": intent.bucket,
-            "exists": bucket.exists,
-            "region": bucket.region,
-            "account": bucket.account,
-        },
-        "key": _shown_key(key, outcome.key_arn) if intent.state == posture.PRESENT else None,
-        "policy": policy.to_dict() if policy is not None and not isinstance(policy, NotRead) else None,
-        "encryption": encryption.to_dict() if encryption is not None and not isinstance(encryption, NotRead) else None,
-    }
+def _found(params: dict[str, Any], looking: survey.Survey) -> Iterable[survey.Found]:
+    if params["discover"] is not None:
+        return looking.discover(params)
+    return (survey.Found(asked) for asked in fleet_arguments.asked(params, arguments.INTENT_ARGUMENTS))
 
 
-def _shown_key(key: ObservedKey, arn: str | None) -> dict[str, Any]:
-    if key.refused is not None or isinstance(key.state, NotRead):
-        return {"arn": arn, "exists": None}
-    if key.state is None:
-        return {"arn": arn, "exists": False}
-    return {
-        **key.state.to_dict(),
-        "exists": True,
-        "rotation": None if key.rotation is None or isinstance(key.rotation, NotRead) else key.rotation.to_dict(),
-        "tags": None if key.tags is None or isinstance(key.tags, NotRead) else dict(key.tags),
-    }
+def _place(result: dict[str, Any]) -> tuple[str, str]:
+    return result["connection"], result["name"]
+
+
+@contextlib.contextmanager
+def _results_file(path: str | None, total: int) -> Iterator[IO[str] | None]:
+    if path is None:
+        yield None
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise Refused(
+            f"results_file: {path} cannot be written: {error.strerror}. Give a file in a folder that is there."
+        ) from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(json.dumps({"total": total}) + "\n")
+        file.flush()
+        yield file
 
 
 def main() -> NoReturn:
     module = AnsibleAWSModule(
         argument_spec={
-            "bucket": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": [posture.PRESENT, posture.ABSENT], "default": posture.PRESENT},
-            "key": {"type": "str", "no_log": False},
-            "key_managed": {"type": "bool", "default": False, "no_log": False},
-            "create_key": {"type": "bool", "default": False, "no_log": False},
-            "key_settings": {"type": "dict", "options": key_settings.ARGUMENTS, "no_log": False},
-            "bucket_key": {"type": "bool", "default": True, "no_log": False},
-            "blocked_encryption_types": {"type": "list", "elements": "str", "choices": ["SSE-C", "NONE"]},
-            "on_conflict": {"type": "str", "choices": ["fail", "replace", "ignore"], "default": "fail"},
-            "allow_lockout": {"type": "bool", "default": False},
-            "block_public_access": {"type": "bool"},
-            "versioning": {"type": "bool"},
-            "tags": {"type": "dict"},
-            **arguments.GUARD_ARGUMENTS,
+            "bucket": {"type": "str"},
+            "discover": {
+                "type": "dict",
+                "options": {
+                    "prefix": {"type": "str"},
+                    "regions": {"type": "list", "elements": "str"},
+                    "tags": {"type": "dict"},
+                },
+            },
+            "policies": {"type": "bool", "default": False},
+            "results_file": {"type": "path"},
+            **fleet_arguments.FLEET_ARGUMENTS,
+            **arguments.INTENT_ARGUMENTS,
         },
-        required_if=[("state", posture.PRESENT, ["key"])],
+        mutually_exclusive=[("bucket", "buckets", "discover")],
+        required_one_of=[("bucket", "buckets", "discover")],
         supports_check_mode=True,
     )
     runner.run(module, _look)

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import datetime
 import importlib
 import io
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -87,6 +89,7 @@ class FakeAws(FakeKms):
     :ivar arn: who calls.
     :ivar made: the clients that were made, by service and Region.
     :ivar waits: the seconds that were waited.
+    :ivar page: how many buckets ListBuckets tells at once.
     """
 
     def __init__(self) -> None:
@@ -97,6 +100,7 @@ class FakeAws(FakeKms):
         self.arn = CALLER
         self.made: list[tuple[str, str]] = []
         self.waits: list[float] = []
+        self.page = 1000
         self._clients: dict[tuple[str, str], Any] = {}
 
     def add_bucket(self, name: str = BUCKET, **settings: Any) -> FakeBucket:
@@ -122,6 +126,8 @@ class FakeAws(FakeKms):
         self.requests.append((operation, dict(parameters)))
         if "Bucket" in parameters:
             answer = self._answer_of_bucket(operation, parameters)
+        elif operation == "ListBuckets":
+            answer = self._list_buckets(parameters)
         elif operation == "GetCallerIdentity":
             answer = {**super().answer(operation, parameters), "Arn": self.arn}
         else:
@@ -129,6 +135,25 @@ class FakeAws(FakeKms):
         for hook in self.after:
             hook(operation, parameters)
         return answer
+
+    def _list_buckets(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The caller's own buckets, in pages of at most :attr:`page`."""
+        self.calls.append("ListBuckets")
+        for hook in self.before:
+            hook("ListBuckets", parameters)
+        names = [
+            name
+            for name, bucket in sorted(self.buckets.items())
+            if bucket.owner == self.arn.split(":")[4]
+            and name.startswith(parameters.get("Prefix", ""))
+            and bucket.region == parameters.get("BucketRegion", bucket.region)
+            and name > parameters.get("ContinuationToken", "")
+        ]
+        shown = names[: min(self.page, parameters["MaxBuckets"])]
+        created = datetime.datetime(2026, 11, 1, tzinfo=datetime.timezone.utc)
+        more = {"ContinuationToken": shown[-1]} if len(shown) < len(names) else {}
+        listed = [{"Name": name, "BucketRegion": self.buckets[name].region, "CreationDate": created} for name in shown]
+        return {"Buckets": listed, **more}
 
     def _answer_of_bucket(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         self.calls.append(operation)
@@ -210,16 +235,15 @@ class FakeAws(FakeKms):
 
     def _client(self, service: str, region: str) -> Any:
         made = _SDK_SESSION.client(service, region_name=region)
-        given: dict[str, Any] = {}
+        given = threading.local()
 
         def remember(params: Mapping[str, Any], **_more: Any) -> None:
-            given.clear()
-            given.update(params)
+            given.params = dict(params)
 
         def answer(model: botocore.model.OperationModel, **_more: Any) -> Any:
             metadata: dict[str, Any] = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
             try:
-                parsed = self.answer(model.name, copy.deepcopy(given))
+                parsed = self.answer(model.name, copy.deepcopy(given.params))
             except Fault as fault:
                 metadata["HTTPStatusCode"] = fault.status
                 parsed = {"Error": {"Code": fault.code, "Message": fault.message}}

@@ -28,6 +28,17 @@ NONE = "NONE"
 BLOCKABLE = (SSE_C, NONE)
 
 
+class OtherRegion(Refused):
+    """The bucket is in another Region than the session.
+
+    :ivar region: that Region.
+    """
+
+    def __init__(self, message: str, *, region: str) -> None:
+        super().__init__(message)
+        self.region = region
+
+
 @dataclass(frozen=True)
 class Located:
     """A bucket that is there, ours, and in the task's Region."""
@@ -122,7 +133,7 @@ class Bucket:
 
         :raises NotFound: there is none.
         :raises NotPermitted: another account's, or no permission to look. S3 answers both alike.
-        :raises Refused: it is in another Region.
+        :raises OtherRegion: it is in another Region.
         """
         caller, region = self._session.caller(), self._session.region
         try:
@@ -146,9 +157,10 @@ class Bucket:
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         found = answer.get("BucketRegion") or headers.get("x-amz-bucket-region") or region
         if found != region:
-            raise Refused(
+            raise OtherRegion(
                 f"Bucket {self.name} is in {found}, and the task's Region is {region}. Set region to {found}; the key "
-                "has to be of that Region too."
+                "has to be of that Region too.",
+                region=found,
             )
         return Located(name=self.name, region=region, account=caller.account)
 

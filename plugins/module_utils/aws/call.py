@@ -48,6 +48,7 @@ IAM_ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("s3", "GetBucketVersioning"): ("s3:GetBucketVersioning",),
     ("s3", "GetPublicAccessBlock"): ("s3:GetBucketPublicAccessBlock",),
     ("s3", "HeadBucket"): ("s3:ListBucket",),
+    ("s3", "ListBuckets"): ("s3:ListAllMyBuckets",),
     ("s3", "PutBucketEncryption"): ("s3:PutEncryptionConfiguration",),
     ("s3", "PutBucketPolicy"): ("s3:PutBucketPolicy",),
     ("sts", "GetCallerIdentity"): ("sts:GetCallerIdentity",),

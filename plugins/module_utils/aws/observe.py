@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket, EncryptionRule
+from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket, EncryptionRule, Located, OtherRegion
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
     NotFound,
@@ -23,7 +23,9 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
 from ansible_collections.sealed.s3.plugins.module_utils.posture import (
+    PRESENT,
     DefaultRule,
+    Intent,
     NotRead,
     ObservedBucket,
     ObservedKey,
@@ -32,21 +34,52 @@ from ansible_collections.sealed.s3.plugins.module_utils.posture import (
 T = TypeVar("T")
 
 
-def bucket(session: Session, name: str, *, versioning: bool, tags: bool, settings: bool = True) -> ObservedBucket:
+def wanted(intent: Intent, *, tags: bool = True) -> dict[str, bool]:
+    """What of a bucket has to be read to hold it against the intent: arguments of :func:`bucket`.
+
+    :param tags: False: the tags are known already.
+    """
+    sealed = intent.state == PRESENT
+    return {
+        "versioning": sealed and intent.versioning is not None,
+        "tags": sealed and tags and intent.tags is not None,
+        "settings": sealed,
+    }
+
+
+def wants_key_tags(intent: Intent) -> bool:
+    """Whether the key's tags have to be read to hold it against the intent."""
+    settings = intent.key_settings if intent.key_managed else None
+    return settings is not None and settings.tags is not None
+
+
+def bucket(
+    session: Session,
+    name: str,
+    *,
+    versioning: bool,
+    tags: bool,
+    settings: bool = True,
+    located: Located | None = None,
+) -> ObservedBucket:
     """Read a bucket.
 
     :param versioning, tags: read these too.
     :param settings: read default encryption and public access block; without them, only the policy.
+    :param located: where it is known to be there, ours, and in the session's Region.
     :raises BucketNameError: for what cannot be the name of a bucket.
+    :raises OtherRegion: where it is in another Region.
     :raises Unreachable: where no answer came, for this says nothing about the bucket.
     """
     there = Bucket(session, name)
     try:
-        located = there.locate()
+        located = located or there.locate()
     except NotFound:
         return ObservedBucket(exists=False)
     except NotPermitted as error:
         return ObservedBucket(exists=None, not_read=NotRead(str(error), error.action))
+    except OtherRegion:
+        raise
     except Refused as error:
         return ObservedBucket(exists=None, refused=str(error))
     return ObservedBucket(
@@ -60,6 +93,14 @@ def bucket(session: Session, name: str, *, versioning: bool, tags: bool, setting
         versioning=_attempt(there.versioning) if versioning else None,
         tags=_attempt(there.tags) if tags else None,
     )
+
+
+def bucket_or_refusal(session: Session, name: str, *, versioning: bool, tags: bool, settings: bool) -> ObservedBucket:
+    """As :func:`bucket`; that it is in another Region is among what was observed."""
+    try:
+        return bucket(session, name, versioning=versioning, tags=tags, settings=settings)
+    except OtherRegion as error:
+        return ObservedBucket(exists=None, refused=str(error))
 
 
 def key(session: Session, name: str, *, region: str, account: str, tags: bool) -> ObservedKey:

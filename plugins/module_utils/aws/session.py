@@ -42,6 +42,9 @@ DEFAULT_CONFIG: dict[str, Any] = {
 ROLE_SESSION_NAME = "sealed-s3"
 """Under which name a role is assumed, as CloudTrail shows it."""
 
+SHARED_RETRIES = {"mode": "adaptive", "total_max_attempts": 8}
+"""As the standard mode, and all threads slow down together while AWS throttles one of them."""
+
 IMPATIENT_RETRIES = {"mode": "standard", "total_max_attempts": 2}
 
 
@@ -65,12 +68,12 @@ class Session:
         ``session_token``, ``endpoint_url``, ``aws_ca_bundle``, ``validate_certs``, ``aws_config``), all else is
         ignored; and ``assume_role_arn`` with ``assume_role_external_id``: a role that is assumed first, anew whenever
         its credentials are about to expire.
-    :param connections: how many requests each client may have under way at once.
+    :param threads: how many share it; with more than one, requests are slowed down together while AWS throttles.
     """
 
-    def __init__(self, params: Mapping[str, Any], *, connections: int = 10) -> None:
+    def __init__(self, params: Mapping[str, Any], *, threads: int = 1) -> None:
         self._params = params
-        self._connections = connections
+        self._threads = threads
         self._clients: dict[tuple[Any, ...], Any] = {}
         self._lock = threading.RLock()
 
@@ -209,7 +212,9 @@ class Session:
             return self._clients[wanted]
 
     def _config(self) -> Any:
-        config = botocore.config.Config(max_pool_connections=self._connections, **DEFAULT_CONFIG)
+        config = botocore.config.Config(**DEFAULT_CONFIG)
+        if self._threads > 1:
+            config = config.merge(botocore.config.Config(max_pool_connections=self._threads, retries=SHARED_RETRIES))
         asked_for = self._connection[2].get("aws_config")
         return config if asked_for is None else config.merge(asked_for)
 
@@ -234,7 +239,7 @@ class _Elsewhere(Session):
     """A session for another Region than that of the one it belongs to."""
 
     def __init__(self, home: Session, region: str) -> None:
-        super().__init__(home._params, connections=home._connections)
+        super().__init__(home._params, threads=home._threads)
         self._home = home
         self.region = region
 

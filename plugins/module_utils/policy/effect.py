@@ -21,6 +21,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import Guar
 _OUTSIDER = "arn:{}:iam::000000000000:user/sealed-s3/nobody-in-particular"
 # What a guard denies does not depend on the name of its bucket.
 _ANY_BUCKET = "any-bucket"
+_NO_KEY_ID = "11111111-1111-1111-1111-111111111111"
 _OTHER_KEY_ID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -47,6 +48,25 @@ def judge(policy: Document | None, spec: GuardSpec) -> Effect:
             passing[name] = None
         denying.update(dict.fromkeys(outcome.denied_by))
     return Effect(tuple(passing), tuple(denying))
+
+
+def decisions(policy: Document | None, bucket_arn: str, key_arn: str | None) -> dict[str, dict[str, str]]:
+    """What the policy says to each kind of upload: by :data:`decision.REQUEST_KINDS`, and by the key-id model.
+
+    :param key_arn: the key that objects are to end up under; None: one that no policy names.
+    :returns: ``allowed``, ``denied`` or ``unknown`` for each. Of a request only its encryption is settled.
+    """
+    key = key_arn or f"arn:{bucket_arn.split(':')[1]}:kms:us-east-1:000000000000:key/{_NO_KEY_ID}"
+    other = f"{key.rsplit('/', 1)[0]}/{_OTHER_KEY_ID}"
+    return {
+        name: {
+            model: decision.decide(
+                policy, kind.request(bucket_arn, key, other, key_id_model=model, other_headers_known=False)
+            ).outcome
+            for model in decision.KEY_ID_MODELS
+        }
+        for name, kind in decision.REQUEST_KINDS.items()
+    }
 
 
 def _to_deny(spec: GuardSpec) -> Iterator[tuple[str, decision.Request]]:

@@ -663,7 +663,7 @@ def test_findings_come_gravest_first_and_are_plain_data() -> None:
     order = [posture.SEVERITIES.index(finding.severity) for finding in outcome.findings]
     assert order == sorted(order)
     told = outcome.to_dict()
-    assert set(told) == {"findings", "plan", "blockers", "conflicts", "could_not_look", "compliance"}
+    assert set(told) == {"findings", "plan", "blockers", "conflicts", "could_not_look", "compliance", "decisions"}
     assert all(
         set(finding) == {"id", "severity", "title", "observed", "wanted", "remedy", "controls"}
         for finding in told["findings"]

@@ -79,6 +79,7 @@ def sse_kms_info(aws: FakeAws) -> None:
     run_ok(aws, "sse_kms_info", **asked, versioning=True, tags={"a": "b"}, key_settings={"tags": {"a": "b"}})
     run_ok(aws, "sse_kms_info", **asked, block_public_access=True)
     run_ok(aws, "sse_kms_info", bucket=BUCKET, state="absent")
+    run_ok(aws, "sse_kms_info", discover={"tags": {"a": "*"}})
 
 
 def sse_kms_probe(aws: FakeAws) -> None:

@@ -190,9 +190,11 @@ def test_another_region_has_the_same_caller(monkeypatch: pytest.MonkeyPatch) -> 
     assert aws.calls == ["GetCallerIdentity"]
 
 
-def test_each_client_may_have_as_many_requests_under_way_as_asked() -> None:
-    here = Session({"region": "eu-west-3", "access_key": "AKIDEXAMPLE", "secret_key": "x"}, connections=23)
+def test_threads_have_a_connection_each_and_slow_down_together() -> None:
+    here = Session({"region": "eu-west-3", "access_key": "AKIDEXAMPLE", "secret_key": "x"}, threads=23)
     assert here.s3.meta.config.max_pool_connections == 23
+    assert here.in_region("ap-south-1").s3.meta.config.retries["mode"] == "adaptive"
+    assert session().s3.meta.config.retries["mode"] == "standard"
     assert here.verify is True
 
 

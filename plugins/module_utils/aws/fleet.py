@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many buckets at once: list them, and work on a bounded number of them at a time.
+
+How many requests a second are sent is left to botocore: its adaptive retry mode slows down while AWS throttles and
+speeds up again (AWS SDKs and Tools Reference Guide, "Retry behavior"). Here it is only bounded how many are under way.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call
+from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+THREADS = 16
+"""How many buckets are worked on at a time, unless somebody says otherwise."""
+MOST_THREADS = 64
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A bucket as ListBuckets tells of it.
+
+    :ivar region: None where the service does not say.
+    :ivar created: ISO 8601; None where the service does not say.
+    """
+
+    name: str
+    region: str | None = None
+    created: str | None = None
+
+
+def list_buckets(session: Session, *, prefix: str | None = None, regions: Collection[str] = ()) -> Iterator[Listed]:
+    """ListBuckets, all pages: the caller's own buckets.
+
+    :param prefix: only those whose names begin with it.
+    :param regions: only those of these Regions; empty: of all.
+    :raises AwsError: where they cannot be listed.
+    """
+    given: dict[str, Any] = {}
+    if session.s3.meta.service_model.operation_model("ListBuckets").input_shape is not None:
+        given["MaxBuckets"] = _PAGE
+        if prefix:
+            given["Prefix"] = prefix
+        if len(regions) == 1:
+            # Amazon S3 API Reference, ListBuckets: BucketRegion is only taken at the endpoint of that Region.
+            (given["BucketRegion"],) = regions
+            session = session.in_region(given["BucketRegion"])
+    while True:
+        page = call(session.s3, "ListBuckets", asked="list the buckets", **given)
+        for bucket in page.get("Buckets", []):
+            region, created = bucket.get("BucketRegion"), bucket.get("CreationDate")
+            if prefix and not bucket["Name"].startswith(prefix):
+                continue
+            if regions and region is not None and region not in regions:
+                continue
+            yield Listed(bucket["Name"], region, created.isoformat() if created is not None else None)
+        if not page.get("ContinuationToken"):
+            return
+        given["ContinuationToken"] = page["ContinuationToken"]
+
+
+def each(work: Callable[[T], R], items: Iterable[T], *, threads: int) -> Iterator[R]:
+    """What ``work`` makes of each item, as soon as it is done, in any order.
+
+    No more than ``threads`` are worked on at a time, and no more than twice as many are waiting, so that memory does
+    not grow with their number. What ``work`` raises comes out here and ends it.
+    """
+    coming = iter(items)
+    with ThreadPoolExecutor(threads, thread_name_prefix="sealed-s3") as pool:
+        waiting: set[Future[R]] = set()
+        try:
+            while True:
+                waiting.update(pool.submit(work, item) for item in islice(coming, 2 * threads - len(waiting)))
+                if not waiting:
+                    return
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for one in done:
+                    yield one.result()
+        finally:
+            # Also after Ctrl-C: what has begun is finished, what has not is not begun.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Once:
+    """Answers each question once, whoever asks and however many ask at a time. A failure is an answer, too."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: dict[Hashable, Future[Any]] = {}
+
+    def __call__(self, question: Hashable, find: Callable[[], R]) -> R:
+        """The answer of the first ``find`` to ``question``, or what that raised."""
+        with self._lock:
+            answer = self._answers.get(question)
+            first = answer is None
+            if answer is None:
+                answer = self._answers[question] = Future()
+        if first:
+            try:
+                answer.set_result(find())
+            except Exception as error:
+                answer.set_exception(error)
+        found: R = answer.result()
+        return found
