@@ -183,7 +183,7 @@ from typing import Any, NoReturn
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.sealed.s3.plugins.module_utils import arguments, runner
 from ansible_collections.sealed.s3.plugins.module_utils.aws import bucket, encryption_change, preflight
-from ansible_collections.sealed.s3.plugins.module_utils.aws.encryption_change import Asked, Outcome
+from ansible_collections.sealed.s3.plugins.module_utils.aws.encryption_change import Asked
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 
@@ -211,25 +211,11 @@ def _set(module: AnsibleAWSModule) -> dict[str, Any]:
         outcome = encryption_change.settle(ready.bucket, asked, check_mode=module.check_mode)
     for warning in outcome.warnings:
         runner.warn(warning)
-    return _result(params["bucket"], ready.key_arn, outcome)
-
-
-def _result(name: str, key_arn: str | None, outcome: Outcome) -> dict[str, Any]:
-    before = outcome.before.to_dict() if outcome.before else None
-    after = outcome.after.to_dict()
-    header = f"{name} (default encryption)"
     return {
         "changed": outcome.changed,
-        "encryption": after,
-        "previous_encryption": before,
-        "key_arn": key_arn,
-        "blocked_encryption_types_supported": outcome.blocked_types_supported,
-        "diff": {
-            "before_header": header,
-            "after_header": header,
-            "before": before or {},
-            "after": after if outcome.changed else before or {},
-        },
+        **outcome.to_dict(),
+        "key_arn": ready.key_arn,
+        "diff": outcome.diff(params["bucket"]),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import (
     AES256,
@@ -70,6 +71,25 @@ class Outcome:
     blocked_types_supported: bool | None
     warnings: tuple[str, ...] = ()
 
+    def to_dict(self) -> dict[str, Any]:
+        """The outcome for a module's result."""
+        return {
+            "encryption": self.after.to_dict(),
+            "previous_encryption": self.before.to_dict() if self.before else None,
+            "blocked_encryption_types_supported": self.blocked_types_supported,
+        }
+
+    def diff(self, bucket: str) -> dict[str, Any]:
+        """Before and after, as Ansible shows them."""
+        header = f"{bucket} (default encryption)"
+        before = self.before.to_dict() if self.before else {}
+        return {
+            "before_header": header,
+            "after_header": header,
+            "before": before,
+            "after": self.after.to_dict() if self.changed else before,
+        }
+
 
 def plan_new(asked: Asked) -> Outcome:
     """For a bucket that is not there yet."""
@@ -79,20 +99,28 @@ def plan_new(asked: Asked) -> Outcome:
 def settle(bucket: Bucket, asked: Asked, *, check_mode: bool) -> Outcome:
     """Read, write the whole rule, read back.
 
-    A service that does not keep blocked encryption types is told from the reading back. The types then count as no
-    change, so that a second run changes nothing.
-
     :raises AwsError: with ``previous_encryption`` in the details once the rule was read.
     """
-    before = bucket.default_encryption()
+    return carry_out(bucket, asked, bucket.default_encryption(), check_mode=check_mode)
+
+
+def carry_out(bucket: Bucket, asked: Asked, before: EncryptionRule | None, *, check_mode: bool) -> Outcome:
+    """As :func:`settle`, on the rule that was read just before.
+
+    A service that does not keep blocked encryption types is told from the reading back. The types then count as no
+    change, so that a second run changes nothing.
+    """
     try:
-        return _settle(bucket, asked, before=before, check_mode=check_mode)
+        planned = _plan(bucket, asked, before)
+        if not planned.changed:
+            return planned
+        return _foretold(bucket, planned) if check_mode else _write(bucket, planned)
     except AwsError as error:
         error.details.setdefault("previous_encryption", before.to_dict() if before else None)
         raise
 
 
-def _settle(bucket: Bucket, asked: Asked, *, before: EncryptionRule | None, check_mode: bool) -> Outcome:
+def _plan(bucket: Bucket, asked: Asked, before: EncryptionRule | None) -> Outcome:
     wanted = asked.rule(before)
     warnings: list[str] = []
     if not bucket.sdk_knows_blocked_types:
@@ -107,29 +135,44 @@ def _settle(bucket: Bucket, asked: Asked, *, before: EncryptionRule | None, chec
                 "The installed botocore does not know blocked encryption types: if bucket "
                 f"{bucket.name} blocks any, this change may lift the block. Install a newer botocore."
             )
-    supported = _supported(bucket, before, asked)
-    if wanted.same_as(before):
-        return Outcome(before, wanted, changed=False, blocked_types_supported=supported, warnings=tuple(warnings))
-    if check_mode:
-        if wanted.blocked and supported is None:
-            warnings.append(
-                f"Nothing is known yet of blocked encryption types on bucket {bucket.name}. If the service does not "
-                "keep them, the real run will say so and count them as no change."
-            )
-        return Outcome(before, wanted, changed=True, blocked_types_supported=supported, warnings=tuple(warnings))
+    return Outcome(
+        before,
+        wanted,
+        changed=not wanted.same_as(before),
+        blocked_types_supported=_supported(bucket, before, asked),
+        warnings=tuple(warnings),
+    )
 
+
+def _foretold(bucket: Bucket, planned: Outcome) -> Outcome:
+    if not planned.after.blocked or planned.blocked_types_supported is not None:
+        return planned
+    doubt = (
+        f"Nothing is known yet of blocked encryption types on bucket {bucket.name}. If the service does not "
+        "keep them, the real run will say so and count them as no change."
+    )
+    return replace(planned, warnings=(*planned.warnings, doubt))
+
+
+def _write(bucket: Bucket, planned: Outcome) -> Outcome:
+    before, wanted = planned.before, planned.after
     written = _put(bucket, wanted, before=before)
     there = _read_back(bucket, before=before, written=written)
     if there.same_as(wanted):
-        supported = True if there.blocked_encryption_types is not None else supported
-        return Outcome(before, wanted, changed=True, blocked_types_supported=supported, warnings=tuple(warnings))
+        told = there.blocked_encryption_types is not None
+        return replace(planned, blocked_types_supported=True if told else planned.blocked_types_supported)
     if there.without_blocked().same_as(wanted.without_blocked()) and there.blocked_encryption_types is None:
-        warnings.append(
+        not_kept = (
             f"Default encryption of bucket {bucket.name} does not block {_types(wanted)}: the service does not keep "
             "blocked encryption types. The guard's own statement against SSE-C does not need them."
         )
-        changed = not there.same_as(before)
-        return Outcome(before, there, changed=changed, blocked_types_supported=False, warnings=tuple(warnings))
+        return replace(
+            planned,
+            after=there,
+            changed=not there.same_as(before),
+            blocked_types_supported=False,
+            warnings=(*planned.warnings, not_kept),
+        )
     raise Refused(
         f"Default encryption of bucket {bucket.name} was set, and reads differently now: asked for "
         f"{_shown(wanted)}, found {_shown(there)}. Either somebody else changed it at the same time, or the "
