@@ -1,7 +1,7 @@
 # Work in this checkout. A machine needs Python 3.12 or 3.13, make and git; the rest is installed below this folder.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test localstack lint unit molecule mutate clean
+.PHONY: help setup demo test localstack lint unit molecule mutate bench clean
 
 BOOTSTRAP := .cache/bootstrap/bin/python
 HARNESS := tests/harness
@@ -36,6 +36,12 @@ molecule: bootstrap  ## Run all Molecule scenarios against a LocalStack
 
 mutate: bootstrap  ## Weaken each statement of the guard in every way, and see that it is noticed
 	@$(BOOTSTRAP) $(HARNESS)/checks.py mutation
+
+# What is measured, and how: make bench ARGS="--help".
+ARGS ?= --write
+bench: bootstrap  ## Measure it beside what people use otherwise; about 25 minutes
+	@$(BOOTSTRAP) $(HARNESS)/environments.py dev localstack custodian
+	@PYTHONPATH=$(HARNESS) .venv/bin/python tests/benchmark/bench.py $(ARGS)
 
 localstack: bootstrap  ## Start a LocalStack, print how to reach it, stop it on Ctrl-C
 	@$(BOOTSTRAP) $(HARNESS)/environments.py localstack

@@ -142,7 +142,7 @@ def mypy(run: Run) -> None:
     # By way of the link, so that each file is the module that the others import.
     ours = environments.CACHE.relative_to(ROOT) / "ansible_collections" / "sealed" / "s3"
     run(program("dev", "mypy"), str(ours / "plugins"), str(ours / "tests" / "unit"), "tests/harness",
-        "tests/enforcing", "tests/differential", "tests/mutation")  # fmt: skip
+        "tests/enforcing", "tests/differential", "tests/mutation", "tests/benchmark")  # fmt: skip
 
 
 def unit(run: Run) -> None:
@@ -314,6 +314,7 @@ CHECKS = (
     Check("harness", pytest("tests/harness"), needs=("localstack",), seconds=20),
     Check("differential", differential, seconds=50),
     Check("mutation", pytest("tests/mutation"), seconds=15),
+    Check("benchmark", pytest("tests/benchmark"), seconds=5),
     Check("demo", demo, needs=("localstack",), seconds=30),
     Check("build", build, seconds=20),
     Check("documentation", documentation, ("lint",), seconds=10),

@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a contender once: seconds, calls, memory, and whether it did what it was to do."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from buckets import NotAsMeant
+from environments import CACHE, ROOT
+
+_CALL = re.compile(r"AWS ([a-z0-9-]+\.[A-Za-z]+) => \d+")
+_RECAP = re.compile(r"^(\S+) +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+) ", re.M)
+_LOG_SETTLES = 0.2
+_LOOK_EVERY = 0.05
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run went.
+
+    :ivar calls: operation -> how often, as LocalStack logged it.
+    :ivar peaks: where asked, the most memory in MB that a process of a kind held: ansible, module.
+    """
+
+    seconds: float
+    calls: Mapping[str, int]
+    printed: str
+    peaks: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def call_count(self) -> int:
+        return sum(self.calls.values())
+
+    def recap(self) -> dict[str, tuple[int, int]]:
+        """Host -> changed, failed or unreachable."""
+        return {
+            host: (int(changed), int(unreachable) + int(failed))
+            for host, _ok, changed, unreachable, failed in _RECAP.findall(self.printed)
+        }
+
+    def expect(self, *, hosts: int, changed: bool) -> Run:
+        """See that the recap has so many hosts, none failed, and that all changed something or none did.
+
+        :raises NotAsMeant: when it is otherwise.
+        """
+        recap = self.recap()
+        changing = sum(bool(count) for count, _failed in recap.values())
+        failing = sum(bool(failed) for _count, failed in recap.values())
+        if len(recap) != hosts or failing or changing != (hosts if changed else 0):
+            raise NotAsMeant(
+                f"Expected {hosts} hosts, {'all' if changed else 'none'} changed and none failed. There were "
+                f"{len(recap)}, {changing} changed, {failing} failed:\n{self.printed[-2000:]}"
+            )
+        return self
+
+
+class Runner:
+    """Runs contenders against one LocalStack.
+
+    :param variables: how to reach it.
+    :param log: where it logs.
+    """
+
+    def __init__(self, variables: Mapping[str, str], log: Path) -> None:
+        self._variables = variables
+        self._log = log
+
+    def __call__(self, command: Sequence[str], *, endpoint: str | None = None, look_at_memory: bool = False) -> Run:
+        """Run a command.
+
+        :param endpoint: another way to LocalStack, for one with latency.
+        :raises NotAsMeant: when it ends with another code than 0.
+        """
+        ours = ("AWS_", "ANSIBLE_", "SEALED_S3_")
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
+            **self._variables,
+            "ANSIBLE_COLLECTIONS_PATH": str(CACHE),
+            "ANSIBLE_HOME": str(CACHE / "ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+            **({} if endpoint is None else {"AWS_ENDPOINT_URL": endpoint, "AWS_URL": endpoint}),
+        }
+        logged = self._log.stat().st_size
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+            start = time.monotonic()
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            )
+            try:
+                with peaks_of(process.pid, look_at_memory) as peaks:
+                    code = process.wait()
+                    seconds = time.monotonic() - start
+            finally:
+                process.kill()
+            output.seek(0)
+            printed = output.read()
+        if code:
+            raise NotAsMeant(f"{Path(command[0]).name} ended with code {code}:\n{printed[-4000:]}")
+        # The last answers are logged after they were given.
+        time.sleep(_LOG_SETTLES)
+        with self._log.open("rb") as log:
+            log.seek(logged)
+            calls = calls_in(log.read().decode(errors="replace"))
+        return Run(seconds, calls, printed, peaks)
+
+
+def calls_in(log: str) -> dict[str, int]:
+    """Operation -> how often, from a piece of LocalStack's log."""
+    return dict(sorted(Counter(_CALL.findall(log)).items()))
+
+
+@contextmanager
+def peaks_of(process: int, look: bool) -> Iterator[dict[str, float]]:
+    """Keep, until the block ends, the most memory of the process and of those that it started, by kind, in MB."""
+    peaks: dict[str, float] = {}
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_LOOK_EVERY):
+            for one in _family(process):
+                _note(one, peaks)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    if look:
+        watcher.start()
+    try:
+        yield peaks
+    finally:
+        done.set()
+        if look:
+            watcher.join()
+
+
+def _family(process: int) -> Iterator[int]:
+    yield process
+    try:
+        tasks = list(Path(f"/proc/{process}/task").iterdir())
+        children = [child for task in tasks for child in (task / "children").read_text(encoding="ascii").split()]
+    except OSError:
+        return
+    for child in children:
+        yield from _family(int(child))
+
+
+def _note(process: int, peaks: dict[str, float]) -> None:
+    try:
+        command = Path(f"/proc/{process}/cmdline").read_bytes()
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.M)
+    if found:
+        kind = kind_of(command)
+        peaks[kind] = max(peaks.get(kind, 0.0), int(found[1]) / 1024)
+
+
+def kind_of(command: bytes) -> str:
+    """Whose process a command line is: that of ansible-playbook and its workers, or a module's."""
+    return "ansible" if b"ansible-playbook" in command else "module"
+
+
+def to_json(run: Run) -> dict[str, Any]:
+    return {"seconds": round(run.seconds, 3), "calls": dict(run.calls), **({"peaks": run.peaks} if run.peaks else {})}
