@@ -82,6 +82,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - sealed.s3.attributes
+  - sealed.s3.backup
   - sealed.s3.guard
   - sealed.s3.planned
 """
@@ -253,6 +254,12 @@ key_arn:
   returned: success
   type: str
   sample: arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+backup_file:
+  description: The file in which RV(previous_policy) was kept. None without O(backup_dir), in check mode, and where no
+    policy was replaced.
+  returned: success, and failure after it was written
+  type: str
+  sample: /var/backups/s3/uploads-111122223333-20261104T091512.345678Z.json
 diff:
   description: The policy before and after, as JSON that people can read.
   returned: success
@@ -273,21 +280,17 @@ error_code:
   sample: NoSuchBucket
 """
 
-import json
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.sealed.s3.plugins.module_utils import arguments, key_state, runner
+from ansible_collections.sealed.s3.plugins.module_utils import arguments, backup, runner
 from ansible_collections.sealed.s3.plugins.module_utils.aws import bucket, policy_change, preflight
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import NotPermitted, Refused
-from ansible_collections.sealed.s3.plugins.module_utils.aws.policy_change import Outcome
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import NotPermitted
+from ansible_collections.sealed.s3.plugins.module_utils.aws.policy_change import Outcome, Planner
 from ansible_collections.sealed.s3.plugins.module_utils.aws.preflight import Ready
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
-from ansible_collections.sealed.s3.plugins.module_utils.policy import document, guard, lockout
+from ansible_collections.sealed.s3.plugins.module_utils.policy import guard
 from ansible_collections.sealed.s3.plugins.module_utils.policy import plan as plans
-from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document
-from ansible_collections.sealed.s3.plugins.module_utils.policy.plan import Plan
 
 PRESENT = "present"
 ABSENT = "absent"
@@ -299,87 +302,51 @@ def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
     sealed = params["state"] == PRESENT
     session = Session(module.params)
     if sealed:
-        # What is wrong with the options themselves is told before any call.
-        arguments.guard_spec({**params, "accepted_keys": []}, _any_key(session.region))
+        preflight.check_guard(params, session.region)
     ready = preflight.check(session, params, needs_key=sealed)
-    planner = _guarded(module, ready) if sealed else plans.unguarded
+    planner = _guarded(params, ready) if sealed else plans.unguarded
+    kept = backup.of(params)
     if ready.bucket is None:
-        planned = planner(None)
-        outcome = Outcome(before=None, after=planned.merge.document, plan=planned)
+        outcome = Outcome.planned(None, planner(None))
     else:
-        outcome = policy_change.settle(ready.bucket, planner, check_mode=module.check_mode)
-    for warning in outcome.plan.warnings:
+        outcome = policy_change.settle(ready.bucket, planner, check_mode=module.check_mode, backup=kept)
+    for warning in outcome.warnings(params["bucket"]):
         runner.warn(warning)
-    if outcome.interfered:
-        runner.warn(
-            f"Somebody else wrote the policy of bucket {params['bucket']} at the same time; the guard was merged again."
-        )
-    return _result(params["bucket"], ready.key_arn, outcome)
-
-
-def _any_key(region: str) -> str:
-    return key_state.placeholder_arn(partition="aws", region=region, account="000000000000")
-
-
-def _guarded(module: AnsibleAWSModule, ready: Ready) -> Callable[[Document | None], Plan]:
-    """What to do with a policy. Everything that has to be asked is asked here, before the last read."""
-    params = module.params
-    spec = arguments.guard_spec(params, str(ready.key_arn))
-    locked_out = lockout.refusal(spec.encryption_admins, ready.caller.arn)
-    if locked_out is not None and not params["allow_lockout"]:
-        raise Refused(locked_out)
-    doubt = lockout.doubt(spec.encryption_admins, ready.caller.arn)
-    if doubt is not None:
-        runner.warn(doubt)
-    if ready.bucket is not None and not params["key_planned"]:
-        _compare_default(ready.bucket, spec)
-    return lambda before: plans.guarded(before, spec, on_conflict=params["on_conflict"])
-
-
-def _compare_default(there: bucket.Bucket, spec: guard.GuardSpec) -> None:
-    """Warn when an upload that names no encryption does not end up under the key."""
-    try:
-        rule = there.default_encryption()
-    except NotPermitted as error:
-        runner.warn(f"{error} So it is not known whether default encryption is under {spec.key_arn}.")
-        return
-    found = rule or bucket.EncryptionRule(bucket.AES256)
-    key_id = spec.key_arn.rsplit("/", 1)[1]
-    if found.algorithm == bucket.KMS and found.key_arn in (key_id, *spec.keys):
-        return
-    under = f" under {found.key_arn}" if found.key_arn else ""
-    happens = "is encrypted so, and not under the key" if spec.enforcement == guard.DENY_OVERRIDES else "is denied"
-    runner.warn(
-        f"Default encryption of bucket {there.name} is {found.algorithm}{under}, not aws:kms under {spec.key_arn}. An "
-        f"upload that names no encryption {happens}. Set it with sealed.s3.bucket_encryption."
-    )
-
-
-def _result(name: str, key_arn: str | None, outcome: Outcome) -> dict[str, Any]:
-    header = f"{name} (bucket policy)"
     return {
         "changed": outcome.plan.merge.changed,
-        "policy": outcome.after.to_dict() if outcome.after else None,
-        "previous_policy": outcome.before.to_dict() if outcome.before else None,
-        "statements": outcome.plan.merge.summary(),
-        "conflicts": [conflict.to_dict() for conflict in outcome.plan.conflicts],
-        "size": {
-            "before": document.size(outcome.before) if outcome.before else 0,
-            "after": document.size(outcome.after) if outcome.after else 0,
-            "limit": document.MAX_SIZE,
-        },
-        "key_arn": key_arn,
-        "diff": {
-            "before_header": header,
-            "after_header": header,
-            "before": _readable(outcome.before),
-            "after": _readable(outcome.after),
-        },
+        **outcome.to_dict(),
+        "key_arn": ready.key_arn,
+        "backup_file": kept.file if kept else None,
+        "diff": outcome.diff(params["bucket"]),
     }
 
 
-def _readable(policy: Document | None) -> str:
-    return json.dumps(policy.to_dict(), indent=2, ensure_ascii=False) + "\n" if policy else ""
+def _guarded(params: dict[str, Any], ready: Ready) -> Planner:
+    """What to do with a policy. Everything that has to be asked is asked here, before the last read."""
+    spec, warnings = preflight.guard_spec(params, ready)
+    if ready.bucket is not None and not params["key_planned"]:
+        warnings += _compare_default(ready.bucket, spec)
+    for warning in warnings:
+        runner.warn(warning)
+    return lambda before: plans.guarded(before, spec, on_conflict=params["on_conflict"])
+
+
+def _compare_default(there: bucket.Bucket, spec: guard.GuardSpec) -> list[str]:
+    """What to warn of when an upload that names no encryption does not end up under the key."""
+    try:
+        rule = there.default_encryption()
+    except NotPermitted as error:
+        return [f"{error} So it is not known whether default encryption is under {spec.key_arn}."]
+    found = rule or bucket.EncryptionRule(bucket.AES256)
+    key_id = spec.key_arn.rsplit("/", 1)[1]
+    if found.algorithm == bucket.KMS and found.key_arn in (key_id, *spec.keys):
+        return []
+    under = f" under {found.key_arn}" if found.key_arn else ""
+    happens = "is encrypted so, and not under the key" if spec.enforcement == guard.DENY_OVERRIDES else "is denied"
+    return [
+        f"Default encryption of bucket {there.name} is {found.algorithm}{under}, not aws:kms under {spec.key_arn}. An "
+        f"upload that names no encryption {happens}. Set it with sealed.s3.bucket_encryption."
+    ]
 
 
 def main() -> NoReturn:
@@ -392,6 +359,7 @@ def main() -> NoReturn:
             "allow_lockout": {"type": "bool", "default": False},
             **arguments.GUARD_ARGUMENTS,
             **arguments.PLANNED_ARGUMENTS,
+            **backup.BACKUP_ARGUMENTS,
         },
         required_if=[("state", PRESENT, ["key"])],
         supports_check_mode=True,

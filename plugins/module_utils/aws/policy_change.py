@@ -9,16 +9,20 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
+from ansible_collections.sealed.s3.plugins.module_utils.backup import Backup
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
 from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import is_ours
 from ansible_collections.sealed.s3.plugins.module_utils.policy.merge import lost_statements
 from ansible_collections.sealed.s3.plugins.module_utils.policy.plan import Plan
+
+Planner = Callable[[Optional[Document]], Plan]
+"""What to do with a policy, or with none."""
 
 # How often the policy is merged and written when somebody else writes at the same time.
 WRITES = 3
@@ -51,31 +55,82 @@ class Outcome:
     plan: Plan
     interfered: bool = False
 
+    @classmethod
+    def planned(cls, before: Document | None, plan: Plan) -> Outcome:
+        """What would become of it."""
+        return cls(before=before, after=plan.merge.document, plan=plan)
 
-def settle(bucket: Bucket, plan: Callable[[Document | None], Plan], *, check_mode: bool) -> Outcome:
+    def warnings(self, bucket: str) -> list[str]:
+        """What the user should know of."""
+        interference = (
+            f"Somebody else wrote the policy of bucket {bucket} at the same time; the guard was merged again."
+        )
+        return [*self.plan.warnings, *([interference] if self.interfered else [])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The outcome for a module's result."""
+        return {
+            "policy": self.after.to_dict() if self.after else None,
+            "previous_policy": self.before.to_dict() if self.before else None,
+            "statements": self.plan.merge.summary(),
+            "conflicts": [conflict.to_dict() for conflict in self.plan.conflicts],
+            "size": {
+                "before": documents.size(self.before) if self.before else 0,
+                "after": documents.size(self.after) if self.after else 0,
+                "limit": documents.MAX_SIZE,
+            },
+        }
+
+    def diff(self, bucket: str) -> dict[str, Any]:
+        """Before and after, as Ansible shows them."""
+        header = f"{bucket} (bucket policy)"
+        return {
+            "before_header": header,
+            "after_header": header,
+            "before": documents.readable(self.before),
+            "after": documents.readable(self.after),
+        }
+
+
+def settle(bucket: Bucket, plan: Planner, *, check_mode: bool, backup: Backup | None = None) -> Outcome:
     """Read the policy, plan, write, read back.
 
     Between the read and the write stands nothing but ``plan``, which must be pure: S3 has no conditional write of a
     policy.
 
-    :raises AwsError, PolicyError: with ``previous_policy`` in the details once the policy was read.
+    :param backup: where the policy is kept before it is replaced.
+    :raises AwsError, PolicyError: with ``previous_policy`` in the details once the policy was read, and with
+        ``backup_file``.
     """
-    before = bucket.policy()
+    return carry_out(bucket, plan, bucket.policy(), check_mode=check_mode, backup=backup)
+
+
+def carry_out(
+    bucket: Bucket, plan: Planner, before: Document | None, *, check_mode: bool, backup: Backup | None = None
+) -> Outcome:
+    """As :func:`settle`, on the policy that was read just before."""
     try:
         planned = plan(before)
-        if not planned.merge.changed:
-            return Outcome(before=before, after=before, plan=planned)
-        if check_mode:
-            return Outcome(before=before, after=planned.merge.document, plan=planned)
-        return _write(bucket, plan, before=before, planned=planned)
+        for _attempt in range(WRITES):
+            if not planned.merge.changed or check_mode:
+                return Outcome.planned(before, planned)
+            if before is None or backup is None or not backup.keep(before):
+                return _write(bucket, plan, before=before, planned=planned)
+            # That took a moment.
+            before = bucket.policy()
+            planned = plan(before)
+        raise Refused(
+            f"The policy of bucket {bucket.name} was kept {WRITES} times, and each time it read differently "
+            "afterwards: somebody else keeps writing it. Nothing was changed. Find out who, and run again."
+        )
     except (AwsError, PolicyError) as error:
         error.details.setdefault("previous_policy", before.to_dict() if before else None)
+        if backup is not None:
+            error.details.setdefault("backup_file", backup.file)
         raise
 
 
-def _write(
-    bucket: Bucket, plan: Callable[[Document | None], Plan], *, before: Document | None, planned: Plan
-) -> Outcome:
+def _write(bucket: Bucket, plan: Planner, *, before: Document | None, planned: Plan) -> Outcome:
     current, wanted = before, planned
     for attempt in range(WRITES):
         written = wanted.merge.document

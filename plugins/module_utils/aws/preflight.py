@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ansible_collections.sealed.s3.plugins.module_utils import bucket_name, key_state
+from ansible_collections.sealed.s3.plugins.module_utils import arguments, bucket_name, key_state
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
 from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
-from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Caller
+from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Caller, Session
+from ansible_collections.sealed.s3.plugins.module_utils.policy import lockout
+from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import GuardSpec
 
-if TYPE_CHECKING:
-    from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
+Describe = Callable[[Session, str], Key]
+"""How a key is found by its name, in the session's Region."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,12 @@ class Ready:
     key_arn: str | None
 
 
-def check(session: Session, params: Mapping[str, Any], *, needs_key: bool) -> Ready:
+def describe(session: Session, key: str) -> Key:
+    """Ask KMS for a key."""
+    return Key.resolve(session, key, region=session.region)
+
+
+def check(session: Session, params: Mapping[str, Any], *, needs_key: bool, describe: Describe = describe) -> Ready:
     """Check names before any call is made; then the caller, the bucket and the key, in this order.
 
     :param params: a module's parameters, with ``bucket``, ``key``, ``bucket_planned`` and ``key_planned``.
@@ -57,9 +64,33 @@ def check(session: Session, params: Mapping[str, Any], *, needs_key: bool) -> Re
         bucket.locate()
     key_arn = None
     if look_up:
-        key = Key.resolve(session, params["key"], region=region)
+        key = describe(session, params["key"])
         key.judge(region=region)
         key_arn = key.arn
     elif needs_key:
         key_arn = Key.placeholder(session, region=region)
     return Ready(caller=caller, bucket=bucket, key_arn=key_arn)
+
+
+def check_guard(params: Mapping[str, Any], region: str) -> None:
+    """Tell what is wrong with the options of the guard themselves, before any call is made.
+
+    :param params: a module's parameters, with ``bucket`` and all options of the guard.
+    :raises GuardError: the sentence.
+    """
+    any_key = key_state.placeholder_arn(partition="aws", region=region, account="000000000000")
+    arguments.guard_spec({**params, "accepted_keys": []}, any_key)
+
+
+def guard_spec(params: Mapping[str, Any], ready: Ready) -> tuple[GuardSpec, list[str]]:
+    """The guard that was asked for, and what the user should know of it.
+
+    :raises GuardError: when a value would make the guard match nothing or everything.
+    :raises Refused: when it would lock out the caller, and that is not allowed.
+    """
+    spec = arguments.guard_spec(params, str(ready.key_arn))
+    locked_out = lockout.refusal(spec.encryption_admins, ready.caller.arn)
+    if locked_out is not None and not params["allow_lockout"]:
+        raise Refused(locked_out)
+    doubt = lockout.doubt(spec.encryption_admins, ready.caller.arn)
+    return spec, [] if doubt is None else [doubt]

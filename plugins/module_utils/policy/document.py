@@ -143,6 +143,11 @@ def serialise(document: Document) -> str:
     return _compact(document.to_dict())
 
 
+def readable(document: Document | None) -> str:
+    """The policy as JSON that people can read; nothing for none."""
+    return json.dumps(document.to_dict(), indent=2, ensure_ascii=False) + "\n" if document else ""
+
+
 def size(document: Document) -> int:
     """Bytes that S3 counts for the policy: compact JSON in UTF-8."""
     return len(serialise(document).encode("utf-8"))

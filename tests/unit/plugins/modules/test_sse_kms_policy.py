@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.sealed.s3.plugins.module_utils import backup
 from ansible_collections.sealed.s3.plugins.module_utils.aws import policy_change
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document
 from ansible_collections.sealed.s3.tests.unit.fake_aws import (
@@ -836,3 +839,83 @@ def test_between_the_last_read_and_the_write_nothing_is_asked(aws: FakeAws, buck
     settle(aws)
     written = aws.calls.index("PutBucketPolicy")
     assert aws.calls[written - 1] == "GetBucketPolicy"
+
+
+# --- Backups ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_policy_of_before_is_kept_as_it_was_read(aws: FakeAws, bucket: FakeBucket, tmp_path: Path) -> None:
+    bucket.put_policy(FOREIGN)
+    ended = settle(aws, backup_dir=str(tmp_path))
+    kept = Path(ended["backup_file"])
+    assert [kept] == list(tmp_path.iterdir())
+    assert re.fullmatch(rf"{BUCKET}-\d{{8}}T\d{{6}}\.\d{{6}}Z\.json", kept.name)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert json.loads(kept.read_text()) == ended["previous_policy"]
+    assert aws.calls == [*READS, "GetBucketPolicy", "PutBucketPolicy", "GetBucketPolicy"]
+
+
+def test_nothing_is_kept_where_nothing_is_replaced(aws: FakeAws, bucket: FakeBucket, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    for check_mode in (True, False, False):
+        assert settle(aws, backup_dir=str(folder), check_mode=check_mode)["backup_file"] is None
+    bucket.put_policy(FOREIGN)
+    assert settle(aws, backup_dir=str(folder), check_mode=True)["backup_file"] is None
+    assert not folder.exists()
+
+
+def test_the_guard_that_is_taken_off_is_kept_too(aws: FakeAws, bucket: FakeBucket, tmp_path: Path) -> None:
+    folder = tmp_path / "all" / "backups"
+    settle(aws)
+    ended = settle(aws, state="absent", backup_dir=str(folder))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert json.loads(Path(ended["backup_file"]).read_text()) == ended["previous_policy"]
+    assert bucket.policy is None
+
+
+def test_a_policy_that_cannot_be_kept_is_not_replaced(aws: FakeAws, bucket: FakeBucket, tmp_path: Path) -> None:
+    bucket.put_policy(FOREIGN)
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    ended = refused(aws, backup_dir=str(taken))
+    assert f"could not be kept in {taken} before: File exists. Give a backup_dir" in ended.msg
+    assert same(ended["previous_policy"], FOREIGN)
+    assert ended["backup_file"] is None
+
+
+def test_what_somebody_else_writes_while_the_policy_is_kept_is_kept_and_merged_with(
+    aws: FakeAws, bucket: FakeBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put_policy(FOREIGN)
+    theirs = {**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]}
+    kept: list[bool] = []
+    keep = backup.Backup.keep
+
+    def keeping(self: backup.Backup, policy: document.Document) -> bool:
+        bucket.put_policy(theirs)
+        kept.append(keep(self, policy))
+        return kept[-1]
+
+    monkeypatch.setattr(backup.Backup, "keep", keeping)
+    ended = settle(aws, backup_dir=str(tmp_path))
+    assert kept == [True, True, False]
+    assert bucket.sids == ["Readers", None, "Writers", *OUR_SIDS]
+    assert same(ended["previous_policy"], theirs)
+    assert same(json.loads(Path(ended["backup_file"]).read_text()), theirs)
+
+
+def test_somebody_who_writes_whenever_the_policy_is_kept_ends_it(
+    aws: FakeAws, bucket: FakeBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put_policy(FOREIGN)
+    monkeypatch.setattr(backup.Backup, "keep", lambda _self, _policy: True)
+    ended = refused(aws, backup_dir=str(tmp_path))
+    assert "was kept 3 times" in ended.msg
+    assert same(ended["previous_policy"], FOREIGN)
+
+
+def test_a_failure_after_the_policy_was_kept_names_the_file(aws: FakeAws, bucket: FakeBucket, tmp_path: Path) -> None:
+    bucket.put_policy(FOREIGN)
+    aws.fail("PutBucketPolicy", Fault("AccessDenied", "Access Denied", 403))
+    ended = settle(aws, backup_dir=str(tmp_path))
+    assert [Path(ended["backup_file"])] == list(tmp_path.iterdir())
