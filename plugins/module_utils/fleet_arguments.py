@@ -46,6 +46,7 @@ FLEET_ARGUMENTS: dict[str, dict[str, Any]] = {
 """The options of a module for many buckets."""
 
 _CREDENTIALS = ("profile", "access_key", "secret_key", "session_token")
+_WHICH = ("name", "connection", "region", "id")
 _TOLD = ("profile", "assume_role_arn", "endpoint_url")
 
 
@@ -57,6 +58,7 @@ class Asked:
     :ivar region: its Region; None: wherever it is.
     :ivar params: the module's parameters for it, with ``bucket``.
     :ivar problem: why it cannot be asked for like that; then ``params`` may be incomplete.
+    :ivar id: by what the result is to be recognised, where somebody asked for that.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Asked:
     region: str | None
     params: Mapping[str, Any]
     problem: str | None = None
+    id: str | None = None
 
 
 class Connections:
@@ -157,20 +160,28 @@ def _asked(
     if not isinstance(given, Mapping):
         text = shown(str(given))
         return Asked(text, DEFAULT, None, {}, f'buckets: "{text}" is neither a name nor a mapping with a name.')
-    name = str(given.get("name") or "")
-    connection = str(given.get("connection") or DEFAULT)
-    region = str(given["region"]) if given.get("region") else None
-    problem = None if name else "buckets: there is a mapping without a name. Name the bucket."
-    more = {key: value for key, value in given.items() if key not in ("name", "connection", "region")}
+    name, connection, region, identity = (str(given.get(part) or "") for part in _WHICH)
+    more = {key: value for key, value in given.items() if key not in _WHICH}
+    checked = validator.validate(
+        {**base, **{key: value for key, value in more.items() if key in own and value is not None}}
+    )
     unknown = sorted(str(key) for key in more if key not in own)
-    if unknown:
-        known = ", ".join(("name", "connection", "region", *own))
+    problem = None
+    if not name:
+        problem = "buckets: there is a mapping without a name. Name the bucket."
+    elif unknown:
+        known = ", ".join((*_WHICH, *own))
         problem = f"buckets: {shown(name)} has {', '.join(map(shown, unknown))}. There is {known}."
-        return Asked(name, connection, region, {**params, "bucket": name}, problem)
-    checked = validator.validate({**base, **{key: value for key, value in more.items() if value is not None}})
-    if checked.error_messages:
+    elif checked.error_messages:
         problem = f"buckets: {shown(name)}: {'. '.join(checked.error_messages)}."
-    return Asked(name, connection, region, {**params, **checked.validated_parameters, "bucket": name}, problem)
+    return Asked(
+        name=name,
+        connection=connection or DEFAULT,
+        region=region or None,
+        params={**params, **checked.validated_parameters, "bucket": name},
+        problem=problem,
+        id=identity or None,
+    )
 
 
 def refused(one: Asked) -> None:

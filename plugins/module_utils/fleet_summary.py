@@ -82,6 +82,18 @@ class Summary:
         }
 
 
+def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Two summaries of different buckets in one."""
+    together = dict(one)
+    for name, value in other.items():
+        there = together.get(name)
+        if isinstance(value, Mapping):
+            together[name] = merged(there or {}, value)
+        else:
+            together[name] = (there or 0) + value
+    return together
+
+
 class _Counts:
     def __init__(self) -> None:
         self.by_outcome = dict.fromkeys(_OUTCOMES, 0)

@@ -70,7 +70,9 @@ class Answer:
             seen["exists"] = self.observed.bucket.exists
         if not policies:
             del seen["policy"]
+        identity = {} if self.asked.id is None else {"id": self.asked.id}
         return {
+            **identity,
             "name": self.asked.name,
             "connection": self.asked.connection,
             "account": self.account,
