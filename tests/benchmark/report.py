@@ -87,8 +87,8 @@ def _verdict(pair: Mapping[str, Any], figures: Mapping[str, Figures]) -> tuple[s
     """What was reached, and the goal with whether it was."""
     ours, theirs, goal = figures[pair["ours"]], figures[pair["theirs"]], pair.get("goal")
     if pair["kind"] == "faster":
-        ratio, text = ours.times_faster_than(theirs), "{:.1f} times faster"
-        good, wanted = goal is not None and ratio >= goal, "{:g} times faster"
+        ratio, text = ours.times_faster_than(theirs), "{:.1f} times as fast"
+        good, wanted = goal is not None and ratio >= goal, "{:g} times as fast"
     elif pair["kind"] == "share":
         ratio, text = ours.share_of(theirs), "{:.2f} of its time"
         good, wanted = goal is not None and ratio <= goal, "at most {:g}"

@@ -46,9 +46,9 @@ def results(kind: str, goal: float | None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("kind", "goal", "reached"),
     [
-        ("faster", 15, "20.0 times faster | 15 times faster: reached"),
-        ("faster", 25, "20.0 times faster | 25 times faster: missed"),
-        ("faster", None, "20.0 times faster |  |"),
+        ("faster", 15, "20.0 times as fast | 15 times as fast: reached"),
+        ("faster", 25, "20.0 times as fast | 25 times as fast: missed"),
+        ("faster", None, "20.0 times as fast |  |"),
         ("share", 0.65, "0.05 of its time | at most 0.65: reached"),
         ("share", 0.04, "0.05 of its time | at most 0.04: missed"),
         ("over the start", 1.3, "0.04 of its time, less Ansible's start | at most 1.3: reached"),
