@@ -236,7 +236,7 @@ def build(run: Run) -> None:
     run(program("dev", "ansible-galaxy"), "collection", "install", str(archive), "--no-deps", "--offline",
         "--collections-path", str(installed), env=where)  # fmt: skip
     shutil.copytree(COLLECTIONS / "amazon", installed / "ansible_collections" / "amazon")
-    for kind, folder in (("module", "modules"), ("filter", "filter")):
+    for kind, folder in (("module", "modules"), ("filter", "filter"), ("inventory", "inventory")):
         names = sorted(path.stem for path in (ROOT / "plugins" / folder).glob("*.py") if path.stem != "__init__")
         run(program("dev", "ansible-doc"), "--type", kind, *(f"sealed.s3.{name}" for name in names), env=where)
     run(program("dev", "ansible-doc"), "--type", "role", "sealed.s3.encrypted_s3", env=where)
