@@ -106,12 +106,12 @@ def _costs(costs: Sequence[Mapping[str, Any]]) -> str:
             f"{1000 * one['seconds'] / one['buckets']:.1f}",
             f"{sum(one['calls'].values()):,}",
             f"{sum(one['calls'].values()) / one['buckets']:.2f}",
-            f"{one['peaks'].get('module', 0):.0f}",
-            f"{one['peaks'].get('ansible', 0):.0f}",
+            f"{one['peaks']['started']:.0f}",
+            f"{one['peaks']['own']:.0f}",
         )
         for one in costs
     ]
-    head = ("buckets", "seconds", "ms a bucket", "calls", "calls a bucket", "module, MB", "ansible-playbook, MB")
+    head = ("buckets", "seconds", "ms a bucket", "calls", "calls a bucket", "its task, MB", "ansible-playbook, MB")
     text = _table(head, rows)
     if len(costs) > 1:
         seconds = line_through([(one["buckets"], one["seconds"]) for one in costs])

@@ -32,7 +32,7 @@ class Run:
     """How a run went.
 
     :ivar calls: operation -> how often, as LocalStack logged it.
-    :ivar peaks: where asked, the most memory in MB that a process of a kind held: ansible, module.
+    :ivar peaks: where asked, the most memory; see ``peaks_of``.
     """
 
     seconds: float
@@ -124,14 +124,17 @@ def calls_in(log: str) -> dict[str, int]:
 
 @contextmanager
 def peaks_of(process: int, look: bool) -> Iterator[dict[str, float]]:
-    """Keep, until the block ends, the most memory of the process and of those that it started, by kind, in MB."""
+    """Keep, until the block ends, the most memory in MB that the process held, and the greatest that it has started.
+
+    These are ``own`` and ``started``: ansible-playbook, and the process of a task with its module.
+    """
     peaks: dict[str, float] = {}
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(_LOOK_EVERY):
-            for one in _family(process):
-                _note(one, peaks)
+            peaks["own"] = max(peaks.get("own", 0.0), _peak(process))
+            peaks["started"] = max(peaks.get("started", 0.0), *map(_peak, _children(process)), 0.0)
 
     watcher = threading.Thread(target=watch, daemon=True)
     if look:
@@ -144,33 +147,29 @@ def peaks_of(process: int, look: bool) -> Iterator[dict[str, float]]:
             watcher.join()
 
 
-def _family(process: int) -> Iterator[int]:
-    yield process
+def _children(process: int) -> list[int]:
+    """The processes that a process has started, and what these have."""
     try:
         tasks = list(Path(f"/proc/{process}/task").iterdir())
-        children = [child for task in tasks for child in (task / "children").read_text(encoding="ascii").split()]
+        children = [int(child) for task in tasks for child in (task / "children").read_text("ascii").split()]
     except OSError:
-        return
-    for child in children:
-        yield from _family(int(child))
+        return []
+    return [*children, *(later for child in children for later in _children(child))]
 
 
-def _note(process: int, peaks: dict[str, float]) -> None:
+def _peak(process: int) -> float:
+    """The most memory that a process has held so far, in MB; 0 for one that is gone."""
     try:
-        command = Path(f"/proc/{process}/cmdline").read_bytes()
-        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+        status = Path(f"/proc/{process}/status").read_text("ascii", errors="replace")
     except OSError:
-        return
+        return 0.0
     found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.M)
-    if found:
-        kind = kind_of(command)
-        peaks[kind] = max(peaks.get(kind, 0.0), int(found[1]) / 1024)
-
-
-def kind_of(command: bytes) -> str:
-    """Whose process a command line is: that of ansible-playbook and its workers, or a module's."""
-    return "ansible" if b"ansible-playbook" in command else "module"
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def to_json(run: Run) -> dict[str, Any]:
-    return {"seconds": round(run.seconds, 3), "calls": dict(run.calls), **({"peaks": run.peaks} if run.peaks else {})}
+    return {
+        "seconds": round(run.seconds, 3),
+        "calls": dict(run.calls),
+        **({"peaks": dict(run.peaks)} if run.peaks else {}),
+    }

@@ -29,12 +29,12 @@ def results(kind: str, goal: float | None) -> dict[str, Any]:
             "b": {"comparisons": [comparison]},
             "e": {
                 "costs": [
-                    {"buckets": 100, "seconds": 2.0, "calls": {"a": 300}, "peaks": {"module": 50.0, "ansible": 60.0}},
+                    {"buckets": 100, "seconds": 2.0, "calls": {"a": 300}, "peaks": {"started": 50.0, "own": 60.0}},
                     {
                         "buckets": 1000,
                         "seconds": 11.0,
                         "calls": {"a": 3000},
-                        "peaks": {"module": 68.0, "ansible": 60.0},
+                        "peaks": {"started": 68.0, "own": 60.0},
                     },
                 ]
             },
