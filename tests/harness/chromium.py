@@ -29,6 +29,7 @@ FONTS = """\
 <?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
   <dir>{root}/usr/share/fonts</dir>
   <dir>/usr/share/fonts</dir>
   <cachedir>{folder}/font-cache</cachedir>

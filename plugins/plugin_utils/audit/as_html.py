@@ -18,22 +18,24 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy import decision
 from ansible_collections.sealed.s3.plugins.plugin_utils.audit.report import Report, place
 from ansible_collections.sealed.s3.plugins.plugin_utils.audit.text import json_text, visible
 
-UPLOADS: Mapping[str, tuple[str, str, bool]] = {
-    "no_headers": ("names nothing; default encryption is the key", "the key", True),
-    "no_headers_default_sse_s3": ("names nothing; default encryption is SSE-S3", "SSE-S3", False),
-    "no_headers_default_other_key": ("names nothing; default encryption is another key", "another key", False),
-    "sse_s3": ("names SSE-S3 (AES256)", "SSE-S3", False),
-    "sse_kms_no_key_id": ("names SSE-KMS and no key", "the AWS managed key", False),
-    "sse_kms": ("names SSE-KMS and the key", "the key", True),
-    "sse_kms_other_key": ("names SSE-KMS and another key", "another key", False),
-    "sse_kms_bare_key_id": ("names SSE-KMS and the key by its id alone", "the key", True),
-    "dsse_kms": ("names DSSE-KMS and the key", "the key, in two layers", False),
-    "sse_c": ("brings a key of the customer (SSE-C)", "a key that AWS does not keep", False),
+SEALED, DRIFTED, OPEN = "sealed", "drifted", "open"
+UPLOADS: Mapping[str, tuple[str, str, str]] = {
+    "no_headers": ("names nothing, default encryption is the key", "the key", SEALED),
+    "no_headers_default_sse_s3": ("names nothing, default encryption is SSE-S3", "SSE-S3", DRIFTED),
+    "no_headers_default_other_key": ("names nothing, default encryption is another key", "another key", DRIFTED),
+    "sse_s3": ("names SSE-S3", "SSE-S3", OPEN),
+    "sse_kms_no_key_id": ("names SSE-KMS and no key", "the AWS managed key", OPEN),
+    "sse_kms": ("names SSE-KMS and the key", "the key", SEALED),
+    "sse_kms_other_key": ("names SSE-KMS and another key", "another key", OPEN),
+    "sse_kms_bare_key_id": ("names SSE-KMS and the key by its id alone", "the key", SEALED),
+    "dsse_kms": ("names DSSE-KMS and the key", "the key, in two layers", OPEN),
+    "sse_c": ("brings a key of its own (SSE-C)", "that key", OPEN),
 }
-"""Of each row of the decision table: what the upload does, under what its object ends up, whether that is as asked."""
+"""Of each row of the decision table: what the upload does, under what its object ends up, and what it would mean if it
+passed: that is as asked, it is left to default encryption, or it is a gap."""
 MODELS: Mapping[str, str] = {
-    decision.EFFECTIVE: "S3 compares the key that it will use",
-    decision.HEADER_ONLY: "S3 compares only what the upload names",
+    decision.EFFECTIVE: "if S3 compares the key that it will use",
+    decision.HEADER_ONLY: "if S3 compares only what is named",
 }
 """The two readings of the key-id condition key (docs/guard.md)."""
 
@@ -51,6 +53,7 @@ def pieces(report: Report) -> Iterator[str]:
     texts = {
         "title": html.escape(visible(report.title)),
         "generated": html.escape(visible(report.generated)),
+        "version": html.escape(visible(report.version)),
         "policy": (
             f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
             "base-uri 'none'; form-action 'none'"
@@ -78,9 +81,24 @@ def _hash(text: str) -> str:
 
 
 def _numbers(summary: Mapping[str, Any]) -> str:
+    """The summary in one sentence."""
+    buckets, compliant, wrong, unseen = (
+        int(summary.get(name, 0))
+        for name in ("buckets", posture.COMPLIANT, posture.NOT_COMPLIANT, posture.COULD_NOT_LOOK)
+    )
+    if not buckets:
+        return "There was no bucket to look at."
+    if buckets == 1:
+        told = "is compliant" if compliant else "is not compliant" if wrong else "could not be looked at"
+        return f"The one bucket {told}."
+    if compliant == buckets:
+        return f"All {buckets:,} buckets are compliant."
+    others = [
+        *([f"{wrong:,} {'is' if wrong == 1 else 'are'} not"] if wrong else []),
+        *([f"{unseen:,} could not be looked at"] if unseen else []),
+    ]
     return (
-        f"{summary.get('compliant', 0)} of {summary.get('buckets', 0)} buckets are compliant, "
-        f"{summary.get('not_compliant', 0)} are not, and {summary.get('could_not_look', 0)} could not be looked at."
+        f"{compliant:,} of {buckets:,} buckets {'is' if compliant == 1 else 'are'} compliant, {' and '.join(others)}."
     )
 
 
