@@ -10,10 +10,11 @@ speeds up again (AWS SDKs and Tools Reference Guide, "Retry behavior"). Here it 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
+from types import TracebackType
 from typing import Any, TypeVar
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call
@@ -50,14 +51,17 @@ def list_buckets(session: Session, *, prefix: str | None = None, regions: Collec
     :raises AwsError: where they cannot be listed.
     """
     given: dict[str, Any] = {}
-    if session.s3.meta.service_model.operation_model("ListBuckets").input_shape is not None:
+    # The parameters came to botocore one by one; with none of them S3 tells all buckets at once.
+    shape = session.s3.meta.service_model.operation_model("ListBuckets").input_shape
+    known = () if shape is None else shape.members
+    if "MaxBuckets" in known:
         given["MaxBuckets"] = _PAGE
-        if prefix:
-            given["Prefix"] = prefix
-        if len(regions) == 1:
-            # Amazon S3 API Reference, ListBuckets: BucketRegion is only taken at the endpoint of that Region.
-            (given["BucketRegion"],) = regions
-            session = session.in_region(given["BucketRegion"])
+    if prefix and "Prefix" in known:
+        given["Prefix"] = prefix
+    if len(regions) == 1 and "BucketRegion" in known:
+        # Amazon S3 API Reference, ListBuckets: BucketRegion is only taken at the endpoint of that Region.
+        (given["BucketRegion"],) = regions
+        session = session.in_region(given["BucketRegion"])
     while True:
         page = call(session.s3, "ListBuckets", asked="list the buckets", **given)
         for bucket in page.get("Buckets", []):
@@ -72,11 +76,12 @@ def list_buckets(session: Session, *, prefix: str | None = None, regions: Collec
         given["ContinuationToken"] = page["ContinuationToken"]
 
 
-def each(work: Callable[[T], R], items: Iterable[T], *, threads: int) -> Iterator[R]:
+def each(work: Callable[[T], R], items: Iterable[T], *, threads: int) -> Generator[R, None, None]:
     """What ``work`` makes of each item, as soon as it is done, in any order.
 
-    No more than ``threads`` are worked on at a time, and no more than twice as many are waiting, so that memory does
-    not grow with their number. What ``work`` raises comes out here and ends it.
+    No more than ``threads`` are worked on at a time, and no more than twice as many are taken before they are asked
+    for, so that memory does not grow with their number. What ``work`` raises comes out here and ends it. Who may stop
+    earlier closes it (``contextlib.closing``): then nothing more is begun.
     """
     coming = iter(items)
     with ThreadPoolExecutor(threads, thread_name_prefix="sealed-s3") as pool:
@@ -92,6 +97,14 @@ def each(work: Callable[[T], R], items: Iterable[T], *, threads: int) -> Iterato
         finally:
             # Also after Ctrl-C: what has begun is finished, what has not is not begun.
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What was raised instead of an answer, with the traceback that it had then."""
+
+    error: BaseException
+    traceback: TracebackType | None
 
 
 class Once:
@@ -111,7 +124,11 @@ class Once:
         if first:
             try:
                 answer.set_result(find())
-            except Exception as error:
-                answer.set_exception(error)
-        found: R = answer.result()
-        return found
+            except BaseException as error:
+                answer.set_result(_Failure(error, error.__traceback__))
+        found = answer.result()
+        if isinstance(found, _Failure):
+            # Each that it is raised for adds to its traceback: what they had read would stay in memory for all others.
+            raise found.error.with_traceback(found.traceback)
+        told: R = found
+        return told
