@@ -94,6 +94,15 @@ def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return together
 
 
+def sentence(summary: Mapping[str, Any]) -> str:
+    """A summary in one line."""
+    return (
+        f"{summary['buckets']} buckets: {summary['compliant']} compliant, {summary['not_compliant']} not compliant, "
+        f"{summary['could_not_look']} could not be looked at. A run would change {summary['to_change']} of them, and "
+        f"fail for {summary['blocked']}."
+    )
+
+
 class _Counts:
     def __init__(self) -> None:
         self.by_outcome = dict.fromkeys(_OUTCOMES, 0)

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a module that only reads in the process that runs its task, where that makes no difference but time.
 
-A module is packed, handed to a new Python, and compiled there: half of what a short one takes. Where it would run on this
-host, by this Python, as this user and in this environment, it can as well be called here; the process is that of its
-task alone.
+A module is packed, handed to a new Python, and compiled there: half of what a short one takes. Where it would run on
+this host, by this Python, as this user and in this environment, it can as well be called here; the process is that of
+its task alone.
 """
 
 from __future__ import annotations

@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the posture of many buckets in one module run, and write it down as reports."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary, sentence
+from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, here, progress
+from ansible_collections.sealed.s3.plugins.plugin_utils.audit.files import FORMATS, ReportError, write_reports
+from ansible_collections.sealed.s3.plugins.plugin_utils.audit.report import NEVER, THRESHOLDS
+from ansible_collections.sealed.s3.plugins.plugin_utils.fleet import Wish
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "folder": {"type": "path", "required": True},
+    "formats": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": list(FORMATS)},
+    "title": {"type": "str", "default": "Encryption of S3 buckets"},
+    "fail_on": {"type": "str", "choices": list(THRESHOLDS), "default": "high"},
+    "discover": {"type": "dict"},
+    "connections": {"type": "list", "elements": "dict", "default": []},
+    "threads": {"type": "int"},
+}
+
+
+class ActionModule(ActionBase):
+    """Reads for all hosts of the play, or what the credentials own, and returns a small result."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, options = ActionBase.validate_argument_spec(self, argument_spec=ARGUMENTS)
+        variables = task_vars or {}
+        # An audit may ask about whatever key a bucket is under.
+        wanted = fleet.Wishes(self, variables, {"__encrypted_s3_key_optional": True})
+        summary, results = Summary(), []
+        generated = datetime.now(timezone.utc)
+        with tempfile.TemporaryDirectory(prefix="sealed-s3-", dir=fleet.folder_of_the_run()) as folder:
+            path = Path(folder) / "results"
+            if options["discover"] is not None:
+                args = self._of_the_credentials(wanted.of_play(variables["inventory_hostname"]), options)
+            else:
+                wishes = [wanted.of(host) for host in variables["ansible_play_batch"]]
+                args = self._of_hosts(wishes, options)
+                results += [fleet.unread(wish, wish.problem) for wish in wishes if wish.problem is not None]
+            with progress.shown(path, Display().display, what="buckets read"):
+                told = here.run_module(self, "sse_kms_info", {**args, "results_file": str(path)}, variables)
+            if told.get("failed"):
+                return {**result, **told}
+            results += fleet.lines(path)
+        results.sort(key=lambda one: (str(one["account"]), str(one["region"]), one["name"]))
+        for one in results:
+            summary.add(one)
+        counts = summary.to_dict()
+        try:
+            files = write_reports(
+                options["folder"],
+                results,
+                summary=counts,
+                title=options["title"],
+                generated=generated,
+                formats=options["formats"],
+                fail_on=options["fail_on"],
+            )
+        except ReportError as error:
+            raise AnsibleActionFail(str(error)) from error
+        Display().display(sentence(counts))
+        told = {"summary": counts, "files": files, "failing": _failing(counts, options["fail_on"])}
+        return {**result, "changed": False, **told, "msg": sentence(counts)}
+
+    @staticmethod
+    def _of_hosts(wishes: list[Wish], options: Mapping[str, Any]) -> dict[str, Any]:
+        connections = fleet.Connections()
+        asked = [fleet.entry(wish, connections) for wish in wishes if wish.problem is None]
+        return {"buckets": asked, "connections": connections.options, **_threads(options)}
+
+    @staticmethod
+    def _of_the_credentials(wish: Wish, options: Mapping[str, Any]) -> dict[str, Any]:
+        if wish.problem is not None:
+            raise AnsibleActionFail(wish.problem)
+        own = fleet.Connections()
+        own.name(wish.connection)
+        given = [{**wish.connection, **one} for one in options["connections"]] or own.options
+        return {"discover": options["discover"], "connections": given, **wish.asked, **_threads(options)}
+
+
+def _threads(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if options["threads"] is None else {"threads": options["threads"]}
+
+
+def _failing(summary: Mapping[str, Any], fail_on: str) -> str:
+    """Why the run fails; empty where it does not."""
+    if fail_on == NEVER:
+        return ""
+    grave = {name: summary["findings"][name] for name in THRESHOLDS[: THRESHOLDS.index(fail_on) + 1]}
+    parts = [f"{count} findings of severity {name}" for name, count in grave.items() if count]
+    if summary["could_not_look"]:
+        parts.append(f"{summary['could_not_look']} buckets that could not be looked at")
+    return ", ".join(parts)

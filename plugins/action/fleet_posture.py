@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the posture of the buckets of all hosts of a batch in one module run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.sealed.s3.plugins.module_utils import posture
+from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary, merged, sentence
+from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan, here, progress
+from ansible_collections.sealed.s3.plugins.plugin_utils.fleet import Wish
+from ansible_collections.sealed.s3.plugins.plugin_utils.fleet_plan import Keys
+
+ARGUMENTS: dict[str, dict[str, Any]] = {"threads": {"type": "int"}}
+
+
+class ActionModule(ActionBase):
+    """Keeps each host's answer for its own task, and returns what concerns all of them."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, options = ActionBase.validate_argument_spec(self, argument_spec=ARGUMENTS)
+        variables = task_vars or {}
+        wanted = fleet.Wishes(self, variables)
+        wishes = {host: wanted.of(host) for host in variables["ansible_play_batch"]}
+        with tempfile.TemporaryDirectory(prefix="sealed-s3-", dir=fleet.folder_of_the_run()) as folder:
+            path = Path(folder) / "results"
+            failure = self._read(wishes, path, options, variables)
+            # What goes wrong for all is told by each host: none of them is left out of the recap.
+            batch = _Batch(wishes)
+            for one in () if failure else fleet.lines(path):
+                batch.add(wishes[one["id"]], one)
+            for wish in wishes.values():
+                if failure or wish.problem:
+                    batch.add(wish, fleet.unread(wish, str(failure or wish.problem)))
+        told = batch.told()
+        # A task that is fine shows nothing of its result by itself.
+        Display().display(told["msg"])
+        return {**result, "changed": False, **told}
+
+    def _read(
+        self, wishes: Mapping[str, Wish], path: Path, options: Mapping[str, Any], task_vars: dict[str, Any]
+    ) -> str | None:
+        """Let the module write its results; a sentence where it could not."""
+        connections = fleet.Connections()
+        args: dict[str, Any] = {
+            "buckets": [fleet.entry(wish, connections) for wish in wishes.values() if wish.problem is None],
+            "connections": connections.options,
+            "policies": True,
+            "results_file": str(path),
+        }
+        if options["threads"] is not None:
+            args["threads"] = options["threads"]
+        with progress.shown(path, Display().display, what="buckets read"):
+            told = here.run_module(self, "sse_kms_info", args, task_vars)
+        return str(told.get("msg") or "sse_kms_info failed.") if told.get("failed") else None
+
+
+class _Batch:
+    """What becomes of the hosts of a batch; what concerns later batches is kept with the run."""
+
+    def __init__(self, wishes: Mapping[str, Wish]) -> None:
+        self._wishes = wishes
+        self._kept = fleet.Answers("run").of("all") or {"summary": {}, "keys": {}}
+        self._keys = Keys.from_dict(self._kept["keys"])
+        self._summary = Summary()
+        self._todo: dict[str, Mapping[str, Any]] = {}
+
+    def add(self, wish: Wish, result: Mapping[str, Any]) -> None:
+        """Decide what follows for a host, and keep it for the host's own task."""
+        self._summary.add(result, key=wish.asked.get("key"))
+        chosen = fleet_plan.way(result, state=wish.asked.get("state", posture.PRESENT), verify=wish.verify)
+        if chosen in (fleet_plan.SEAL, fleet_plan.ROLE):
+            self._todo[wish.host] = {
+                "chosen": chosen,
+                "account": result["account"],
+                "region": result["region"],
+                "plan": result["plan"],
+            }
+            fleet.hand_over(wish.host, wish, result)
+        key = result["key"] or {}
+        fleet.Answers("posture").keep(
+            wish.host,
+            {
+                "way": chosen,
+                "bucket": wish.bucket,
+                "msg": fleet_plan.sentence(result, chosen),
+                "compliance": result["compliance"],
+                "findings": [finding["id"] for finding in result["findings"]],
+                "plan": result["plan"],
+                "region": result["region"],
+                "key_arn": key.get("arn"),
+                "policy": result["policy"] if chosen == fleet_plan.FINE else None,
+                "conflicts": result["conflicts"],
+            },
+        )
+
+    def told(self) -> dict[str, Any]:
+        """What the tasks after this one need."""
+        # The order of the hosts, and not that of the answers, decides which of them makes a key for the others.
+        todo = [wish for host, wish in self._wishes.items() if host in self._todo]
+        for wish in todo:
+            if self._keys.add(wish.host, key=str(wish.asked.get("key")), **self._todo[wish.host]):
+                # It is to be read again, once the other host has made the key.
+                fleet.Answers("handed-over").drop(wish.host)
+        summary = merged(self._kept["summary"], self._summary.to_dict())
+        fleet.Answers("run").keep("all", {"summary": summary, "keys": self._keys.to_dict()})
+        return {
+            "todo": [wish.host for wish in todo],
+            "keys": self._keys.hosts,
+            "summary": summary,
+            "msg": sentence(summary),
+        }

@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set default encryption and the guard of all buckets of a batch that need nothing else, in one module run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan
+from ansible_collections.sealed.s3.plugins.plugin_utils.fleet import Wish
+
+ARGUMENTS: dict[str, dict[str, Any]] = {"threads": {"type": "int"}}
+
+# Of what sse_kms_info is asked, what says how a bucket is to be sealed.
+_OPTIONS = (
+    "bucket_key",
+    "blocked_encryption_types",
+    "enforcement",
+    "accepted_keys",
+    "require_tls",
+    "guard_object_encryption_updates",
+    "guard_replicas",
+    "encryption_admins",
+    "exempt_principals",
+    "exempt_services",
+    "on_conflict",
+    "allow_lockout",
+)
+
+
+class ActionModule(ActionBase):
+    """Keeps each host's answer for its own task, and returns what concerns all of them."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, options = ActionBase.validate_argument_spec(self, argument_spec=ARGUMENTS)
+        variables = task_vars or {}
+        wanted = fleet.Wishes(self, variables)
+        wishes = {host: wanted.of(host) for host in _hosts(variables["ansible_play_batch"])}
+        if not wishes:
+            return {
+                **result,
+                "changed": False,
+                "msg": "No bucket needs default encryption and guard alone.",
+            }
+        told = self._seal(wishes, options, variables)
+        if told.get("failed") and "buckets" not in told:
+            for host in wishes:
+                fleet.Answers("seal").keep(host, {"failed": True, "msg": told.get("msg") or "sse_kms_seal failed."})
+            return {**result, "changed": False, "msg": told.get("msg")}
+        for one in told["buckets"]:
+            _keep(wishes[one["id"]], one)
+        failed = sum(bool(one.get("failed")) for one in told["buckets"])
+        changed = sum(bool(one.get("changed")) for one in told["buckets"])
+        # Each host reports its own change.
+        return {**result, "changed": False, "msg": f"{len(wishes)} buckets: {changed} changed, {failed} failed."}
+
+    def _seal(
+        self, wishes: Mapping[str, Wish], options: Mapping[str, Any], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        connections = fleet.Connections()
+        args: dict[str, Any] = {
+            "buckets": [self._entry(wish, connections) for wish in wishes.values()],
+            "connections": connections.options,
+        }
+        if options["threads"] is not None:
+            args["threads"] = options["threads"]
+        told: dict[str, Any] = self._execute_module(
+            module_name="sealed.s3.sse_kms_seal", module_args=args, task_vars=task_vars
+        )
+        return told
+
+    def _entry(self, wish: Wish, connections: fleet.Connections) -> dict[str, Any]:
+        kept = fleet.Answers("posture").of(wish.host) or {}
+        entry = {name: value for name, value in fleet.entry(wish, connections).items() if name in _PLACE}
+        entry.update({name: wish.asked.get(name) for name in _OPTIONS})
+        entry["region"] = kept["region"]
+        entry["backup_dir"] = wish.backup_dir
+        creates = kept["plan"]["create_key"]
+        # A key that was created since is looked up by its alias again.
+        entry["key"] = wish.asked["key"] if creates else kept["key_arn"]
+        entry["key_planned"] = bool(creates and self._task.check_mode)
+        return entry
+
+
+_PLACE = ("id", "name", "connection")
+
+
+def _hosts(batch: list[str]) -> list[str]:
+    kept = ((host, fleet.Answers("posture").of(host)) for host in batch)
+    return [host for host, posture in kept if posture is not None and posture["way"] == fleet_plan.SEAL]
+
+
+def _keep(wish: Wish, told: Mapping[str, Any]) -> None:
+    steps = told.get("steps") or []
+    fleet.Answers("seal").keep(
+        wish.host,
+        {
+            **told,
+            "bucket": wish.bucket,
+            "conflicts": (fleet.Answers("posture").of(wish.host) or {}).get("conflicts"),
+            "msg": told.get("msg") or (f"Done: {', '.join(steps)}." if steps else "Nothing was left to do."),
+        },
+    )

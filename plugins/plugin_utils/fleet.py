@@ -1,0 +1,240 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Buckets as hosts: what each host of a batch asks for, and what is kept of the answers between the tasks of a run.
+
+One task reads, or seals, for all hosts of the batch; then each host's own task says what came of its bucket. Between
+them the answers lie in the folder that Ansible makes for the run on its controller, open to its user alone, and removes
+at its end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.sealed.s3.plugins.module_utils import posture
+
+LOCAL = ("localhost", "127.0.0.1", "::1")
+"""Hosts whose names are not those of buckets."""
+
+FRESH_SECONDS = 600
+"""How long a posture that was read for many hosts is good enough to plan with. Whatever is written is read anew."""
+
+_OF_MANY = ("name", "connection", "account", "region", "exists", "tags")
+_ASKED = "__encrypted_s3_asked"
+_CONNECTION = "__encrypted_s3_connection_asked"
+_PROBLEMS = "__encrypted_s3_input_problems"
+_PREFIX = "encrypted_s3_"
+_BUCKET = "encrypted_s3_bucket"
+_OWN = (_BUCKET, "encrypted_s3_result")
+_NO_BUCKET = (
+    "{} is no name of a bucket. Name the bucket with -e encrypted_s3_bucket=NAME, or run on an inventory whose group "
+    "s3_buckets has a host for each bucket."
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What one host asks for.
+
+    :ivar asked: options of sse_kms_info for its bucket.
+    :ivar connection: options of its connection, those that are given.
+    :ivar problem: why it cannot be asked for like that; then the others are empty.
+    :ivar verify: whether uploads are to prove it.
+    :ivar backup_dir: where the policy of before is kept.
+    """
+
+    host: str
+    bucket: str
+    asked: Mapping[str, Any]
+    connection: Mapping[str, Any]
+    problem: str | None = None
+    verify: bool = False
+    backup_dir: str | None = None
+
+
+class Wishes:
+    """What the hosts of a play ask for, by the variables of the role.
+
+    Hosts that differ in nothing but the name of the bucket, as those of a group do, are templated once.
+    """
+
+    def __init__(self, action: ActionBase, task_vars: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
+        """Take ``more`` for variables of the role that it does not offer."""
+        self._action = action
+        self._more = more or {}
+        hostvars = task_vars["hostvars"]
+        self._manager = hostvars._variable_manager
+        self._inventory = hostvars._inventory
+        self._play = action._task.get_play()
+        self._known: dict[str, Callable[[str, str], Wish]] = {}
+
+    def of(self, host: str) -> Wish:
+        """What a host asks for."""
+        variables, templar = self._variables(host)
+        if _BUCKET not in variables and host in LOCAL:
+            return Wish(host, host, {}, {}, _NO_BUCKET.format(host))
+        bucket = str(templar.template(variables[_BUCKET])) if _BUCKET in variables else host
+        given = {name: value for name, value in variables.items() if name.startswith(_PREFIX) and name not in _OWN}
+        alike = repr(sorted(given.items(), key=lambda item: item[0]))
+        if "{{" in alike or "{%" in alike:
+            return self._templated(variables, templar)(host, bucket)
+        if alike not in self._known:
+            self._known[alike] = self._templated(variables, templar)
+        return self._known[alike](host, bucket)
+
+    def of_play(self, host: str) -> Wish:
+        """What the variables of a host ask for of any bucket."""
+        return self._templated(*self._variables(host))(host, "")
+
+    def _variables(self, host: str) -> tuple[dict[str, Any], Any]:
+        variables = self._manager.get_vars(
+            play=self._play, host=self._inventory.get_host(host), task=self._action._task, include_hostvars=False
+        )
+        variables.update(self._more)
+        return variables, self._action._templar.copy_with_new_env(available_variables=variables)
+
+    @staticmethod
+    def _templated(variables: Mapping[str, Any], templar: Any) -> Callable[[str, str], Wish]:
+        try:
+            problems = templar.template(variables[_PROBLEMS])
+            asked = {} if problems else dict(templar.template(variables[_ASKED]))
+            connection = {} if problems else dict(templar.template(variables[_CONNECTION]))
+            verify = str(templar.template(variables[f"{_PREFIX}verify"])).lower() in ("true", "yes", "1", "on")
+            backup_dir = templar.template(variables[f"{_PREFIX}backup_dir"]) or None
+        except AnsibleError as error:
+            problem = str(error)
+            return lambda host, bucket: Wish(host, bucket, {}, {}, problem)
+        if problems:
+            return lambda host, bucket: Wish(host, bucket, {}, {}, " ".join(problems))
+        return lambda host, bucket: Wish(host, bucket, asked, connection, None, verify, backup_dir)
+
+
+class Connections:
+    """The different connections of many hosts, by name, as the modules take them."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self.options: list[dict[str, Any]] = []
+
+    def name(self, connection: Mapping[str, Any]) -> str:
+        """The name of a connection; one that was not there yet is added."""
+        alike = json.dumps(connection, sort_keys=True, default=str)
+        if alike not in self._names:
+            told = connection.get("assume_role_arn") or connection.get("profile") or "environment"
+            name = str(told).rsplit("/", 1)[-1]
+            taken = set(self._names.values())
+            numbered = (f"{name}-{number}" for number in itertools.count(2))
+            self._names[alike] = name if name not in taken else next(one for one in numbered if one not in taken)
+            self.options.append({"name": self._names[alike], **connection})
+        return self._names[alike]
+
+
+def entry(wish: Wish, connections: Connections) -> dict[str, Any]:
+    """A host's bucket as sse_kms_info takes it among many."""
+    connection = dict(wish.connection)
+    place = {"id": wish.host, "name": wish.bucket, "region": connection.pop("region", None)}
+    return {**wish.asked, **place, "connection": connections.name(connection)}
+
+
+def unread(wish: Wish, problem: str) -> dict[str, Any]:
+    """The result for a bucket that was not even asked about."""
+    nothing = posture.unread(posture.NotRead(problem)).to_dict()
+    place = {"name": wish.bucket, "connection": "", "account": None, "region": None, "exists": None, "tags": None}
+    return {**place, "key": None, "encryption": None, "policy": None, **nothing}
+
+
+def folder_of_the_run() -> Path:
+    """The folder that Ansible makes for this run on its controller, for its user alone, and removes at its end."""
+    return Path(str(constants.DEFAULT_LOCAL_TMP))  # type: ignore[attr-defined]
+
+
+class Answers:
+    """What is kept of each host between the tasks of a run.
+
+    :param kind: of which task: ``posture`` or ``seal``.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._folder = folder_of_the_run() / f"sealed-s3-{kind}"
+
+    def keep(self, host: str, answer: Mapping[str, Any]) -> None:
+        """Keep the answer for a host, instead of an earlier one."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        path = self._path(host)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(answer), encoding="utf-8")
+
+    def of(self, host: str) -> dict[str, Any] | None:
+        """The answer for a host; None where there is none."""
+        try:
+            answer: dict[str, Any] = json.loads(self._path(host).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return answer
+
+    def drop(self, host: str) -> None:
+        """Forget the answer for a host."""
+        self._path(host).unlink(missing_ok=True)
+
+    def _path(self, host: str) -> Path:
+        # An inventory's host can be called anything.
+        return self._folder / f"{hashlib.sha256(host.encode()).hexdigest()}.json"
+
+
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The results in a results_file, without its first line."""
+    with path.open(encoding="utf-8") as file:
+        next(file, None)
+        for line in file:
+            yield json.loads(line)
+
+
+def hand_over(host: str, wish: Wish, result: Mapping[str, Any]) -> None:
+    """Keep the posture of a host's bucket for the role, which is about to ask for it."""
+    Answers("handed-over").keep(
+        host, {"bucket": wish.bucket, "asked": _given(wish.asked), "time": time.time(), "posture": of_one(result)}
+    )
+
+
+def handed_over(host: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The posture that was kept for a host, once; None where there is none, where it is old, or where more is asked.
+
+    :param args: the arguments of sse_kms_info.
+    """
+    answers = Answers("handed-over")
+    kept = answers.of(host)
+    if kept is None:
+        return None
+    answers.drop(host)
+    asked = {name: args.get(name) for name in kept["asked"]}
+    same = kept["bucket"] == args.get("bucket") and kept["asked"] == json.loads(json.dumps(_given(asked), default=str))
+    if not same or time.time() - kept["time"] > FRESH_SECONDS:
+        return None
+    found: dict[str, Any] = kept["posture"]
+    return found
+
+
+def of_one(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of one bucket among many as sse_kms_info returns it for one alone."""
+    alone = {name: value for name, value in result.items() if name not in _OF_MANY}
+    there = {"name": result["name"], "exists": result["exists"], "region": None, "account": None}
+    if result["exists"]:
+        there.update(region=result["region"], account=result["account"])
+    return {"changed": False, "bucket": there, **alone}
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = json.loads(json.dumps(options, default=str))
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What follows for each host of a fleet from what was read of its bucket. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+FINE = "fine"
+"""Nothing is to be done."""
+SEAL = "seal"
+"""Default encryption, the guard, or both: done for all such hosts in one module run."""
+ROLE = "role"
+"""More than that: the role runs on the host."""
+FAILED = "failed"
+
+_PARTS = {
+    "create_key": "create the key",
+    "key_settings": "settle the key",
+    "create_bucket": "create the bucket",
+    "bucket_settings": "settle the bucket",
+    "default_encryption": "set default encryption",
+    "guard": "merge the guard into the bucket policy",
+}
+
+
+def way(result: Mapping[str, Any], *, state: str, verify: bool) -> str:
+    """What is to be done with a bucket.
+
+    :param result: of sse_kms_info.
+    :param state: ``present`` or ``absent``.
+    :param verify: whether uploads are to prove it, which the role does.
+    """
+    plan = result["plan"]
+    if result["blockers"]:
+        return FAILED
+    if verify and state == "present":
+        return ROLE
+    if not plan["any"]:
+        return FINE
+    more = plan["create_bucket"] or plan["bucket_settings"]["any"] or state != "present"
+    return ROLE if more else SEAL
+
+
+def steps(plan: Mapping[str, Any]) -> list[str]:
+    """What a plan comes to, in words."""
+    parts = {**plan, "bucket_settings": plan["bucket_settings"]["any"]}
+    return [text for part, text in _PARTS.items() if parts[part]]
+
+
+def sentence(result: Mapping[str, Any], chosen: str) -> str:
+    """One line for a host."""
+    if chosen == FAILED:
+        return " ".join(result["blockers"])
+    todo = steps(result["plan"])
+    if todo:
+        return f"To do: {', '.join(todo)}."
+    grave = [finding["title"] for finding in result["findings"] if finding["severity"] in ("high", "medium")]
+    return f"Nothing to do. {'. '.join(grave)}." if grave else "Nothing to do."
+
+
+@dataclass
+class KeyWork:
+    """A key on which something is to be done, and the hosts that wait for it.
+
+    :ivar host: the one that does it for all.
+    :ivar alone: the way of that host, see :func:`way`.
+    :ivar others: how many more hosts there are.
+    """
+
+    host: str
+    alone: str
+    others: int = 0
+
+    @property
+    def beforehand(self) -> bool:
+        """Whether it is done before the buckets: not where the role does it for the one bucket that has the key."""
+        return self.others > 0 or self.alone == SEAL
+
+
+@dataclass
+class Keys:
+    """Each key once, over all batches of a run, by account, Region and the name it was asked for by."""
+
+    work: dict[str, KeyWork] = field(default_factory=dict)
+
+    def add(
+        self, host: str, *, key: str, chosen: str, account: str | None, region: str | None, plan: Mapping[str, Any]
+    ) -> bool:
+        """Note a host that is to be sealed. Whether what its plan does to its key is another host's to do."""
+        if not (plan["create_key"] or plan["key_settings"]):
+            return False
+        work = self.work.setdefault(f"{account}/{region}/{key}", KeyWork(host, chosen))
+        if work.host == host:
+            return False
+        work.others += 1
+        return True
+
+    @property
+    def hosts(self) -> list[str]:
+        """Those that do something with a key before any bucket is touched."""
+        return [work.host for work in self.work.values() if work.beforehand]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: [work.host, work.alone, work.others] for name, work in self.work.items()}
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Keys:
+        return cls({name: KeyWork(*work) for name, work in kept.items()})
