@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
             path = Path(folder) / "results"
             failure = self._read(wishes, path, options, variables)
             # What goes wrong for all is told by each host: none of them is left out of the recap.
-            batch = _Batch(wishes)
+            batch = _Batch(wishes, check_mode=self._task.check_mode)
             for one in () if failure else fleet.lines(path):
                 batch.add(wishes[one["id"]], one)
             for wish in wishes.values():
@@ -70,8 +70,9 @@ class ActionModule(ActionBase):
 class _Batch:
     """What becomes of the hosts of a batch; what concerns later batches is kept with the run."""
 
-    def __init__(self, wishes: Mapping[str, Wish]) -> None:
+    def __init__(self, wishes: Mapping[str, Wish], *, check_mode: bool) -> None:
         self._wishes = wishes
+        self._check_mode = check_mode
         self._kept = fleet.Answers("run").of("all") or {"summary": {}, "keys": {}}
         self._keys = Keys.from_dict(self._kept["keys"])
         self._summary = Summary()
@@ -108,12 +109,8 @@ class _Batch:
 
     def told(self) -> dict[str, Any]:
         """What the tasks after this one need."""
-        # The order of the hosts, and not that of the answers, decides which of them makes a key for the others.
         todo = [wish for host, wish in self._wishes.items() if host in self._todo]
-        for wish in todo:
-            if self._keys.add(wish.host, key=str(wish.asked.get("key")), **self._todo[wish.host]):
-                # It is to be read again, once the other host has made the key.
-                fleet.Answers("handed-over").drop(wish.host)
+        self._share_keys(todo)
         summary = merged(self._kept["summary"], self._summary.to_dict())
         fleet.Answers("run").keep("all", {"summary": summary, "keys": self._keys.to_dict()})
         return {
@@ -122,3 +119,17 @@ class _Batch:
             "summary": summary,
             "msg": sentence(summary),
         }
+
+    def _share_keys(self, todo: list[Wish]) -> None:
+        """Let one host do what is to be done with a key that several have: the first in the order of the hosts."""
+        for wish in todo:
+            if not self._keys.add(wish.host, key=str(wish.asked.get("key")), **self._todo[wish.host]):
+                continue
+            if self._check_mode:
+                fleet.hand_over_without_key(wish.host, first_with_it=False)
+            else:
+                # It is to be read again, once the other host has made the key.
+                fleet.Answers("handed-over").drop(wish.host)
+        if self._check_mode:
+            for host in self._keys.hosts:
+                fleet.hand_over_without_key(host, first_with_it=True)

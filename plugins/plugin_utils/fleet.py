@@ -85,11 +85,12 @@ class Wishes:
         variables, templar = self._variables(host)
         if _BUCKET not in variables and host in LOCAL:
             return Wish(host, host, {}, {}, _NO_BUCKET.format(host))
-        bucket = str(templar.template(variables[_BUCKET])) if _BUCKET in variables else host
         given = {name: value for name, value in variables.items() if name.startswith(_PREFIX) and name not in _OWN}
-        alike = repr(sorted(given.items(), key=lambda item: item[0]))
-        if "{{" in alike or "{%" in alike:
-            return self._templated(variables, templar)(host, bucket)
+        try:
+            bucket = str(templar.template(variables[_BUCKET])) if _BUCKET in variables else host
+            alike = repr(sorted((name, _settled(value, templar)) for name, value in given.items()))
+        except AnsibleError as error:
+            return Wish(host, host, {}, {}, str(error))
         if alike not in self._known:
             self._known[alike] = self._templated(variables, templar)
         return self._known[alike](host, bucket)
@@ -119,6 +120,12 @@ class Wishes:
         if problems:
             return lambda host, bucket: Wish(host, bucket, {}, {}, " ".join(problems))
         return lambda host, bucket: Wish(host, bucket, asked, connection, None, verify, backup_dir)
+
+
+def _settled(value: Any, templar: Any) -> str:
+    """A variable's value as text, templated where it is a template: most are not, and templating takes its time."""
+    text = repr(value)
+    return repr(templar.template(value)) if "{{" in text or "{%" in text else text
 
 
 class Connections:
@@ -204,8 +211,22 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
 def hand_over(host: str, wish: Wish, result: Mapping[str, Any]) -> None:
     """Keep the posture of a host's bucket for the role, which is about to ask for it."""
     Answers("handed-over").keep(
-        host, {"bucket": wish.bucket, "asked": _given(wish.asked), "time": time.time(), "posture": of_one(result)}
+        host, {"bucket": wish.bucket, "asked": _given(wish.asked), "time": time.time(), "postures": [of_one(result)]}
     )
+
+
+def hand_over_without_key(host: str, *, first_with_it: bool) -> None:
+    """Let a check run go on for a host as if its key, which nothing has made, were made by the time its bucket is next.
+
+    :param first_with_it: once before that, hand over the posture as it is: to the one who makes the key.
+    """
+    answers = Answers("handed-over")
+    kept = answers.of(host)
+    if kept is None or len(kept["postures"]) > 1:
+        return
+    (found,) = kept["postures"]
+    made = {**found, "plan": {**found["plan"], "create_key": False, "key_settings": False}}
+    answers.keep(host, {**kept, "postures": [found, made] if first_with_it else [made]})
 
 
 def handed_over(host: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -219,11 +240,15 @@ def handed_over(host: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     answers.drop(host)
     asked = {name: args.get(name) for name in kept["asked"]}
-    same = kept["bucket"] == args.get("bucket") and kept["asked"] == json.loads(json.dumps(_given(asked), default=str))
-    if not same or time.time() - kept["time"] > FRESH_SECONDS:
+    if kept["bucket"] != args.get("bucket") or kept["asked"] != _given(asked):
         return None
-    found: dict[str, Any] = kept["posture"]
-    return found
+    if time.time() - kept["time"] > FRESH_SECONDS:
+        return None
+    found, *later = kept["postures"]
+    if later:
+        answers.keep(host, {**kept, "postures": later})
+    posture_of_one: dict[str, Any] = found
+    return posture_of_one
 
 
 def of_one(result: Mapping[str, Any]) -> dict[str, Any]:
