@@ -120,8 +120,13 @@ class Bench:
         return run.expect(hosts=1, changed=changed)
 
     def audit(self, *, look_at_memory: bool = False) -> Run:
+        """sealed.s3.audit of all buckets of the account, with all its reports."""
         reports = self.folder / "reports"
-        return self.playbook(AUDIT, "-e", f"audit_dir={reports}", look_at_memory=look_at_memory)
+        run = self.playbook(AUDIT, "-e", f"audit_dir={reports}", look_at_memory=look_at_memory)
+        summary = json.loads((reports / "audit.json").read_text(encoding="utf-8"))["summary"]
+        if not summary["buckets"] == summary["compliant"] == len(self.fleet.aliases):
+            raise NotAsMeant(f"The audit says of {len(self.fleet.aliases)} sealed buckets: {summary}.")
+        return run
 
     def empty(self) -> Run:
         return self.playbook(str(CONTENT / "empty.yml"))
@@ -157,8 +162,10 @@ class Bench:
         runs: dict[str, list[Run]] = {name: [] for name in contenders}
         for name in turns({name: contender.runs for name, contender in contenders.items()}):
             contenders[name].before()
-            runs[name].append(contenders[name].run())
-            print(f"{part}  {what}, {count:,}: {name} {runs[name][-1].seconds:.2f} s", flush=True)
+            run = contenders[name].run()
+            runs[name].append(run)
+            said = f"{run.seconds:.2f} s, of a core {run.processor:.2f} s"
+            print(f"{part}  {what}, {count:,}: {name} {said}", flush=True)
         return {
             "part": "f" if self.latency else part,
             "what": what,

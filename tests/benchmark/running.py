@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import tempfile
 import threading
@@ -31,11 +32,13 @@ _LOOK_EVERY = 0.05
 class Run:
     """How a run went.
 
+    :ivar processor: the seconds that a core worked for it; these hardly depend on what else the machine does.
     :ivar calls: operation -> how often, as LocalStack logged it.
     :ivar peaks: where asked, the most memory; see ``peaks_of``.
     """
 
     seconds: float
+    processor: float
     calls: Mapping[str, int]
     printed: str
     peaks: Mapping[str, float] = field(default_factory=dict)
@@ -95,6 +98,7 @@ class Runner:
         }
         logged = self._log.stat().st_size
         with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+            before = _worked()
             start = time.monotonic()
             process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
@@ -105,6 +109,7 @@ class Runner:
                     seconds = time.monotonic() - start
             finally:
                 process.kill()
+            worked = _worked() - before
             output.seek(0)
             printed = output.read()
         if code:
@@ -114,7 +119,13 @@ class Runner:
         with self._log.open("rb") as log:
             log.seek(logged)
             calls = calls_in(log.read().decode(errors="replace"))
-        return Run(seconds, calls, printed, peaks)
+        return Run(seconds, worked, calls, printed, peaks)
+
+
+def _worked() -> float:
+    """The seconds that a core worked for all processes that were started from here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def calls_in(log: str) -> dict[str, int]:

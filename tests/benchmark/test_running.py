@@ -28,7 +28,7 @@ LOG = """\
 
 
 def run(printed: str) -> Run:
-    return Run(1.0, {"s3.ListBuckets": 1, "s3.GetBucketPolicy": 2}, printed)
+    return Run(1.0, 0.5, {"s3.ListBuckets": 1, "s3.GetBucketPolicy": 2}, printed)
 
 
 def test_the_recap_is_read() -> None:
@@ -75,7 +75,7 @@ def test_a_command_is_run_beside_the_log(tmp_path: Path, monkeypatch: pytest.Mon
     done = runner([sys.executable, "-c", program], endpoint="http://far")
     assert done.calls == {"kms.DescribeKey": 1}
     assert done.printed == "[('AWS_ENDPOINT_URL', 'http://far'), ('AWS_URL', 'http://far')]\n"
-    assert done.seconds > 0
+    assert done.seconds > 0 and done.processor > 0
 
 
 def test_a_command_that_fails_is_no_figure(tmp_path: Path) -> None:
