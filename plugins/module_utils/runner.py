@@ -25,12 +25,17 @@ def run(module: AnsibleAWSModule, body: Callable[[AnsibleAWSModule], dict[str, A
     try:
         result = body(module)
     except (AwsError, PolicyError) as error:
-        details = dict(error.details)
-        code = getattr(error, "code", None)
-        if code is not None:
-            details.setdefault("error_code", code)
-        module.fail_json(msg=str(error), **details)
+        module.fail_json(msg=str(error), **details(error))
     module.exit_json(**result)
+
+
+def details(error: AwsError | PolicyError) -> dict[str, Any]:
+    """What a result tells of an error beside its sentence."""
+    told = dict(error.details)
+    code = getattr(error, "code", None)
+    if code is not None:
+        told.setdefault("error_code", code)
+    return told
 
 
 def warn(text: str) -> None:

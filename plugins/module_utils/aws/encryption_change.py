@@ -178,6 +178,7 @@ def _write(bucket: Bucket, planned: Outcome) -> Outcome:
         f"{_shown(wanted)}, found {_shown(there)}. Either somebody else changed it at the same time, or the "
         "service does not keep all of it. Find out which, and run again.",
         encryption=there.to_dict(),
+        changed=True,
     )
 
 
@@ -215,6 +216,7 @@ def _read_back(bucket: Bucket, *, before: EncryptionRule | None, written: Encryp
             f"Default encryption of bucket {bucket.name} was set, and could not be read back to see that it came "
             f"through. {error}",
         )
+        error.details["changed"] = True
         raise
     return there or EncryptionRule(AES256)
 

@@ -131,30 +131,40 @@ def carry_out(
 
 
 def _write(bucket: Bucket, plan: Planner, *, before: Document | None, planned: Plan) -> Outcome:
-    current, wanted = before, planned
-    for attempt in range(WRITES):
-        written = wanted.merge.document
-        _put(bucket, written)
-        there = _read_back(bucket, before=current, written=written)
-        if documents.equal(there, written):
-            return Outcome(before=before, after=written, plan=planned, interfered=attempt > 0)
-        lost = lost_statements(written, there)
-        if lost:
-            raise Refused(
-                f"The policy of bucket {bucket.name} was written, and statements of others are not in it now that were "
-                f"there before: {', '.join(shown(name) for name in lost)}. Somebody else wrote the policy at the same "
-                "time. Compare it with previous_policy, put back what should be there, and run again.",
-                policy=there.to_dict() if there else None,
-            )
-        wanted = plan(there)
-        if not wanted.merge.changed:
-            return Outcome(before=before, after=there, plan=planned, interfered=True)
-        current = there
+    current, wanted, written = before, planned, False
+    try:
+        for attempt in range(WRITES):
+            document = wanted.merge.document
+            _put(bucket, document)
+            written = True
+            there = _read_back(bucket, before=current, written=document)
+            if documents.equal(there, document):
+                return Outcome(before=before, after=document, plan=planned, interfered=attempt > 0)
+            _check_lost(bucket, document, there)
+            wanted = plan(there)
+            if not wanted.merge.changed:
+                return Outcome(before=before, after=there, plan=planned, interfered=True)
+            current = there
+    except (AwsError, PolicyError) as error:
+        error.details["changed"] = written
+        raise
     raise Refused(
         f"The policy of bucket {bucket.name} was written {WRITES} times, and each time it read differently afterwards: "
         "somebody else keeps writing it. Find out who, and run again. What was there before is in previous_policy.",
         policy=current.to_dict() if current else None,
+        changed=True,
     )
+
+
+def _check_lost(bucket: Bucket, written: Document | None, there: Document | None) -> None:
+    lost = lost_statements(written, there)
+    if lost:
+        raise Refused(
+            f"The policy of bucket {bucket.name} was written, and statements of others are not in it now that were "
+            f"there before: {', '.join(shown(name) for name in lost)}. Somebody else wrote the policy at the same "
+            "time. Compare it with previous_policy, put back what should be there, and run again.",
+            policy=there.to_dict() if there else None,
+        )
 
 
 def _put(bucket: Bucket, document: Document | None) -> None:

@@ -64,6 +64,18 @@ def bucket_encryption(aws: FakeAws) -> None:
     run_ok(aws, "bucket_encryption", bucket=BUCKET, key="uploads", **PLANNED)
 
 
+def sse_kms_seal(aws: FakeAws) -> None:
+    old, arn = aws.add_key(1, alias="old"), aws.add_key(2, alias="uploads")
+    asked: dict[str, Any] = {"bucket": BUCKET, "key": "uploads", "blocked_encryption_types": ["SSE-C"]}
+    bucket = aws.add_bucket()
+    run_ok(aws, "sse_kms_seal", **asked, check_mode=True)
+    run_ok(aws, "sse_kms_seal", **asked)
+    run_ok(aws, "sse_kms_seal", **{**asked, "key": old})
+    run_ok(aws, "sse_kms_seal", **asked, **PLANNED)
+    bucket.put_policy(policy(READ, *ours(arn)))
+    run_ok(aws, "sse_kms_seal", buckets=[BUCKET, {"name": BUCKET, "key": old}], key="uploads", threads=1)
+
+
 def kms_key_settings(aws: FakeAws) -> None:
     arn = aws.add_key(alias="uploads")
     settings = {"description": "x", "admins": [USER], "users": [USER], "rotation": True, "tags": {"a": "b"}}
@@ -116,6 +128,7 @@ def run_ok(aws: FakeAws, module: str, **options: Any) -> None:
 MODULES: list[Callable[[FakeAws], None]] = [
     sse_kms_policy,
     bucket_encryption,
+    sse_kms_seal,
     kms_key_settings,
     sse_kms_info,
     sse_kms_probe,
