@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 
@@ -28,6 +28,8 @@ except ImportError:
 
 if TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+T = TypeVar("T")
 
 # aws_config of the task wins over each of these. The standard mode tries throttled and failed requests again, with
 # jitter (AWS SDKs and Tools Reference Guide, "Retry behavior"). The connect timeout is shorter than botocore's 60
@@ -75,7 +77,10 @@ class Session:
         self._params = params
         self._threads = threads
         self._clients: dict[tuple[Any, ...], Any] = {}
+        self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
+        # Of its own: who waits for an answer keeps nobody from a client that is there.
+        self._asking = threading.Lock()
 
     def in_region(self, region: str) -> Session:
         """The same connection for another Region. Clients, credentials and caller are shared."""
@@ -140,7 +145,8 @@ class Session:
 
         :raises AwsError: when AWS does not take the credentials or cannot be reached.
         """
-        return self._caller
+        with self._asking:
+            return self._caller
 
     @functools.cached_property
     def _caller(self) -> Caller:
@@ -150,8 +156,20 @@ class Session:
             raise Unreachable(f"Could not {asked}: what answered is not AWS. Check endpoint_url and proxies.")
         return Caller(account=answer["Account"], arn=answer["Arn"], partition=answer["Arn"].split(":")[1])
 
-    @functools.cached_property
+    def _once(self, what: str, make: Callable[[], T]) -> T:
+        """What is made once, also where several threads come at the same time."""
+        if what not in self._made:
+            with self._lock:
+                if what not in self._made:
+                    self._made[what] = make()
+        made: T = self._made[what]
+        return made
+
+    @property
     def _connection(self) -> tuple[str | None, str | None, dict[str, Any]]:
+        return self._once("connection", self._make_connection)
+
+    def _make_connection(self) -> tuple[str | None, str | None, dict[str, Any]]:
         try:
             region, endpoint_url, options = get_aws_connection_info(cast("AnsibleAWSModule", _Asking(self._params)))
         except (TypeError, ValueError, BotoCoreError) as error:
@@ -161,9 +179,12 @@ class Session:
         options["verify"] = True if options.get("verify") is None else options["verify"]
         return region, endpoint_url, options
 
-    @functools.cached_property
+    @property
     def _sdk_session(self) -> Any:
-        with self._lock, translated("connect to AWS"):
+        return self._once("SDK session", self._make_sdk_session)
+
+    def _make_sdk_session(self) -> Any:
+        with translated("connect to AWS"):
             session = boto3.session.Session(profile_name=self._connection[2].get("profile_name") or None)
             role = self._params.get("assume_role_arn")
             return self._assuming(session, role) if role else session

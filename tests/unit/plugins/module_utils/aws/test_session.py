@@ -6,11 +6,14 @@ from __future__ import annotations
 import datetime
 import os
 import pathlib
+import threading
+import time
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet
 from ansible_collections.sealed.s3.plugins.module_utils.aws import session as sessions
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, BadCredentials, Refused, Unreachable
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
@@ -196,6 +199,53 @@ def test_threads_have_a_connection_each_and_slow_down_together() -> None:
     assert here.in_region("ap-south-1").s3.meta.config.retries["mode"] == "adaptive"
     assert session().s3.meta.config.retries["mode"] == "standard"
     assert here.verify is True
+
+
+def test_threads_that_come_at_once_share_what_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = FakeAws()
+    made: list[Any] = []
+    original = sessions.boto3.session.Session
+
+    def session_of_sdk(**given: Any) -> Any:
+        made.append(given)
+        # Long enough for the others to come.
+        time.sleep(0.05)
+        return original(**given)
+
+    def client(_self: Session, service: str, region: str) -> Any:
+        made.append((service, region))
+        return aws.client(service, region)
+
+    monkeypatch.setattr(sessions.boto3.session, "Session", session_of_sdk)
+    monkeypatch.setattr(Session, "_make", client)
+    # From which amazon.aws takes the Region, by way of a session of its own.
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    aws.before.append(lambda _operation, _parameters: time.sleep(0.05))
+    here = session(region=None)
+    together = threading.Barrier(8)
+
+    def work(_number: int) -> Any:
+        together.wait(10)
+        return here.region, here.caller(), here.in_region("ap-south-1").caller()
+
+    assert len(set(fleet.each(work, range(8), threads=8))) == 1
+    assert here._sdk_session is here._sdk_session
+    assert made == [{"profile_name": None}, ("sts", "eu-west-3"), {"profile_name": None}]
+    assert aws.calls == ["GetCallerIdentity"]
+
+
+def test_a_client_that_does_not_wait_tries_twice_and_signs_with_version_4() -> None:
+    config = session(threads=4).impatient_s3(timeout=3).meta.config
+    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (3, 3, 2)
+    assert config.signature_version == "s3v4"
+    elsewhere = session(endpoint_url="http://127.0.0.1:1").impatient_s3(timeout=3, endpoint_url="http://127.0.0.1:2")
+    assert elsewhere.meta.endpoint_url == "http://127.0.0.1:2"
+
+
+def test_authorities_of_the_profile_count_too(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "config").write_text("[default]\nca_bundle = /etc/ours.pem\n")
+    assert session().verify == "/etc/ours.pem"
+    assert session(validate_certs=False).verify is False
 
 
 def test_profile_and_keys_at_once_are_refused() -> None:
