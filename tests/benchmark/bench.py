@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -210,7 +211,7 @@ class Bench:
         self.fleet.resize(min(self.sized(50)), own_keys=True)
         contenders = {
             ENCRYPT: Contender(self.encrypt_all, self.runs),
-            LOOP: Contender(lambda: self.by_hand("loop.yml"), self.few(2)),
+            LOOP: Contender(lambda: self.by_hand("loop.yml"), self.few(1)),
         }
         return [self.compare("b", "nothing to do, a key each", contenders, [(ENCRYPT, LOOP, "faster", None)])]
 
@@ -218,10 +219,11 @@ class Bench:
         done = []
         for count in self.sized(*sizes):
             self.fleet.resize(count)
-            runs = self.runs if count < 1000 else self.few(3)
+            slow = count >= 1000
+            runs = self.few(3) if slow else self.runs
             contenders = {
                 AUDIT: Contender(self.audit, runs),
-                CUSTODIAN: Contender(self.custodian, runs),
+                CUSTODIAN: Contender(self.custodian, self.few(1) if slow and self.latency else runs),
                 BARE: Contender(self.bare, runs),
                 report.START: Contender(self.empty, runs),
             }
@@ -252,7 +254,7 @@ class Bench:
 
     def _loop_runs(self, count: int) -> int:
         """The loop takes about a second for each bucket."""
-        return self.few(1) if self.latency or count > 50 else self.few(3)
+        return self.few(1 if self.latency or count > 50 else 2)
 
     def costs(self, *sizes: int) -> list[dict[str, Any]]:
         done = []
@@ -332,6 +334,9 @@ def main() -> None:
     if unknown or options.runs < 1 or any(size < 1 for size in options.sizes):
         parser.error(f"there are the parts {' '.join(PARTS)}; runs and sizes are 1 or more")
     stop_on_signals()
+    busy = os.getloadavg()[0]
+    if busy > 0.5:
+        print(f"This machine does other work (load {busy:.1f}): what is measured now is worth little.", flush=True)
     start = time.monotonic()
     measured = measure(options.parts or list(PARTS), options.runs, tuple(options.sizes))
     print(f"\n{report.tables(measured)}\n\nAll in {(time.monotonic() - start) / 60:.0f} minutes.")
