@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.sealed.s3.plugins.module_utils import posture
+from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary
 from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeySettings
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState, Rotation
 from ansible_collections.sealed.s3.plugins.module_utils.policy import decision, document, guard, key_policy
@@ -195,29 +196,7 @@ def decisions(policy: Document | None, arn: str) -> dict[str, dict[str, str]]:
 
 def summary(buckets: list[dict[str, Any]]) -> dict[str, Any]:
     """The summary of results."""
-    outcomes = (posture.COMPLIANT, posture.NOT_COMPLIANT, posture.COULD_NOT_LOOK)
-
-    def count(chosen: list[dict[str, Any]]) -> dict[str, int]:
-        return {
-            "buckets": len(chosen),
-            **{one: sum(bucket["compliance"] == one for bucket in chosen) for one in outcomes},
-        }
-
-    def grouped(name: str) -> Iterator[tuple[str, dict[str, int]]]:
-        groups: dict[str, list[dict[str, Any]]] = {}
-        for bucket in buckets:
-            groups.setdefault(bucket[name] or "unknown", []).append(bucket)
-        for group, members in sorted(groups.items()):
-            yield group, count(members)
-
-    return {
-        **count(buckets),
-        "to_change": sum(bucket["plan"]["any"] for bucket in buckets),
-        "blocked": sum(bool(bucket["blockers"]) for bucket in buckets),
-        "findings": {
-            severity: sum(finding["severity"] == severity for bucket in buckets for finding in bucket["findings"])
-            for severity in posture.SEVERITIES
-        },
-        "accounts": dict(grouped("account")),
-        "regions": dict(grouped("region")),
-    }
+    counted = Summary()
+    for bucket in buckets:
+        counted.add(bucket)
+    return counted.to_dict()

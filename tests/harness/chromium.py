@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from environments import CACHE
+from environments import CACHE, one_at_a_time
 
 ON_PATH = ("chromium-headless-shell", "chromium", "google-chrome")
 # What the headless shell can do without is left out; a machine without any font would show no text.
@@ -79,14 +79,16 @@ def find(folder: Path = FOLDER) -> Chromium:
         path = shutil.which(name)
         if path and not Chromium(path).trouble():
             return Chromium(path)
-    ours = unpacked(folder)
-    if not Path(ours.path).exists() or ours.trouble():
+    with one_at_a_time("chromium"):
+        ours = unpacked(folder)
+        if Path(ours.path).exists() and not ours.trouble():
+            return ours
         fetch(folder)
         ours = unpacked(folder)
         trouble = ours.trouble()
         if trouble:
             raise NoChromium(_missing(f"Debian's {PACKAGES[0]} in {folder} does not start ({trouble})"))
-    return ours
+        return ours
 
 
 def unpacked(folder: Path) -> Chromium:

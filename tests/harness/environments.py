@@ -54,7 +54,7 @@ def ensure(name: str) -> None:
     target = folder(name)
     stamp = target / "made-from"
     wanted = f"{sys.version} {hashlib.sha256(b''.join(each.read_bytes() for each in locks)).hexdigest()}"
-    with _alone(name):
+    with one_at_a_time(name):
         if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
             return
         print(f"Making the environment {name} ...", flush=True)
@@ -72,7 +72,7 @@ def ensure_collections() -> None:
     stamp = COLLECTIONS / "made-from"
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
     link = COLLECTIONS / "sealed" / "s3"
-    with _alone("collections"):
+    with one_at_a_time("collections"):
         if not (stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
             print("Fetching the collection amazon.aws ...", flush=True)
             shutil.rmtree(COLLECTIONS, ignore_errors=True)
@@ -93,7 +93,7 @@ def ensure_collections() -> None:
 
 
 @contextmanager
-def _alone(name: str) -> Iterator[None]:
+def one_at_a_time(name: str) -> Iterator[None]:
     """One maker at a time: checks run side by side."""
     CACHE.mkdir(exist_ok=True)
     with (CACHE / f"{name}.lock").open("w") as lock:

@@ -9,6 +9,7 @@
 
 const PAGE = 50;
 const FEW = 8;
+const IN_FULL = 200;
 const OUTCOMES = {
   compliant: "Compliant",
   not_compliant: "Not compliant",
@@ -405,8 +406,7 @@ function sortBy(name) {
   show();
 }
 
-function row(bucket) {
-  const opened = state.open.includes(bucket.id);
+function row(bucket, opened = state.open.includes(bucket.id)) {
   const of = `details-${bucket.index}`;
   const element = make("tr", { class: opened ? "row open" : "row", "data-bucket": bucket.index },
     make("th", { scope: "row" }, make("button", { type: "button", class: "disclose", "aria-expanded": String(opened),
@@ -468,7 +468,7 @@ function show() {
 
 function showRows(chosen) {
   if (chosen.length) {
-    replace(body, chosen.map(row));
+    replace(body, chosen.map((bucket) => row(bucket)));
     return;
   }
   replace(body, make("tr", {}, make("td", { class: "none", colspan: String(Object.keys(COLUMNS).length) },
@@ -767,15 +767,31 @@ function showTheme() {
   tell();
 }
 
-/** On paper are all buckets that match, and those that something is to be said about are open. */
+/**
+ * On paper are all buckets that match, and what is to be said about them: in full for so many, in short for more, of
+ * which no browser could make pages.
+ */
 function showForPaper() {
-  const open = state.open;
   const chosen = matching();
-  state.open = chosen
-    .filter((bucket) => open.includes(bucket.id) || bucket.findings.length || bucket.compliance !== "compliant")
-    .map((bucket) => bucket.id);
-  showRows(chosen);
-  state.open = open;
+  const said = chosen.filter((bucket) => bucket.findings.length || bucket.compliance !== "compliant" || state.open.includes(bucket.id));
+  const full = said.length <= IN_FULL;
+  const listed = new Set(said);
+  replace(body, chosen.map((bucket) => {
+    if (!listed.has(bucket)) return row(bucket, false);
+    return full ? row(bucket, true) : [row(bucket, false), inShort(bucket)];
+  }));
+  const note = full ? "" : ` What was found is told in short for so many; filter the table to ${IN_FULL} of them to print it in full.`;
+  replace(document.getElementById("printed"), document.getElementById("printed").textContent, note);
+}
+
+function inShort(bucket) {
+  const { findings, could_not_look: missing } = details(bucket);
+  const lines = [
+    ...(findings ?? []).map((one) => `${SEVERITIES[one.severity]}: ${one.title}`),
+    ...(missing ?? []).map((one) => `Could not look: ${one.permission ? `${one.permission}: ` : ""}${one.message}`),
+  ];
+  return make("tr", { class: "short" }, make("td", { colspan: String(Object.keys(COLUMNS).length) },
+    make("ul", {}, lines.map((line) => make("li", {}, line)))));
 }
 
 function begin() {
