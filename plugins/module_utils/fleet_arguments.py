@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.sealed.s3.plugins.module_utils.aws.call import one_line, without_credentials
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
 from ansible_collections.sealed.s3.plugins.module_utils.aws.fleet import MOST_THREADS, THREADS
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
@@ -80,10 +82,11 @@ class Connections:
         self.threads = threads(params)
         self._options: dict[str, dict[str, Any]] = {DEFAULT: dict(params)}
         given = params["connections"]
-        names = [one["name"] for one in given]
-        doubled = sorted({name for name in names if names.count(name) > 1})
+        counts = Counter(one["name"] for one in given)
+        doubled = sorted(name for name, count in counts.items() if count > 1)
         if doubled:
-            raise Refused(f"connections: {', '.join(doubled)} is there more than once. Give each a name of its own.")
+            raise Refused(f"connections: {_listed(doubled)} is there more than once. Give each a name of its own.")
+        self._given = list(counts)
         for one in given:
             self._options[one["name"]] = _overlaid(params, one)
         self._sessions: dict[str, Session] = {}
@@ -91,7 +94,7 @@ class Connections:
     @property
     def names(self) -> list[str]:
         """Those that were given, or else the one that the module's own options make."""
-        return [name for name in self._options if name != DEFAULT] or [DEFAULT]
+        return self._given or [DEFAULT]
 
     def session(self, name: str) -> Session:
         """The session of a connection.
@@ -100,16 +103,20 @@ class Connections:
         """
         if name not in self._options:
             raise Refused(
-                f'connection: there is no "{shown(name)}" among connections. There is {", ".join(self._options)}.'
+                f'connection: there is no "{shown(name)}" among connections. There is {_listed(self._options)}.'
             )
         if name not in self._sessions:
-            self._sessions[name] = Session(self._options[name], threads=self.threads)
+            # Several threads may come here at once, and are to share one.
+            self._sessions.setdefault(name, Session(self._options[name], threads=self.threads))
         return self._sessions[name]
 
     def variables(self, name: str) -> dict[str, str]:
         """What of a connection a command needs, by the names of the role's variables without their prefix."""
         options = self._options.get(name, {})
-        return {option: str(options[option]) for option in _TOLD if options.get(option)}
+        told = {option: str(options[option]) for option in _TOLD if options.get(option)}
+        if "endpoint_url" in told:
+            told["endpoint_url"] = without_credentials(told["endpoint_url"])
+        return told
 
 
 def threads(params: Mapping[str, Any]) -> int:
@@ -125,7 +132,8 @@ def threads(params: Mapping[str, Any]) -> int:
 
 def _overlaid(params: Mapping[str, Any], connection: Mapping[str, Any]) -> dict[str, Any]:
     """The module's connection with what a connection of its own says otherwise."""
-    given = {name: value for name, value in connection.items() if name != "name" and value is not None}
+    # Empty text is what a template gives for nothing.
+    given = {name: value for name, value in connection.items() if name != "name" and value not in (None, "")}
     merged = dict(params)
     if any(name in given for name in _CREDENTIALS):
         # Who gives some of them means these alone.
@@ -160,28 +168,51 @@ def _asked(
     if not isinstance(given, Mapping):
         text = shown(str(given))
         return Asked(text, DEFAULT, None, {}, f'buckets: "{text}" is neither a name nor a mapping with a name.')
-    name, connection, region, identity = (str(given.get(part) or "") for part in _WHICH)
+    name, connection, region, identity = (_text(given.get(part)) or "" for part in _WHICH)
     more = {key: value for key, value in given.items() if key not in _WHICH}
-    checked = validator.validate(
-        {**base, **{key: value for key, value in more.items() if key in own and value is not None}}
-    )
+    wanted = {key: value for key, value in more.items() if key in own and value is not None}
+    checked, wrong = _validated({**base, **wanted}, validator)
+    wrong = [*(f"{part} is no text" for part in _WHICH if _text(given.get(part)) is None), *wrong]
     unknown = sorted(str(key) for key in more if key not in own)
     problem = None
     if not name:
-        problem = "buckets: there is a mapping without a name. Name the bucket."
+        problem = "buckets: there is a mapping without a name, or with one that is no text. Name the bucket."
     elif unknown:
         known = ", ".join((*_WHICH, *own))
-        problem = f"buckets: {shown(name)} has {', '.join(map(shown, unknown))}. There is {known}."
-    elif checked.error_messages:
-        problem = f"buckets: {shown(name)}: {'. '.join(checked.error_messages)}."
+        problem = f"buckets: {shown(name)} has {_listed(unknown)}. There is {known}."
+    elif wrong:
+        problem = f"buckets: {shown(name)}: {'. '.join(wrong)}."
     return Asked(
         name=name,
         connection=connection or DEFAULT,
         region=region or None,
-        params={**params, **checked.validated_parameters, "bucket": name},
+        params={**params, **checked, "bucket": name},
         problem=problem,
         id=identity or None,
     )
+
+
+def _text(value: Any) -> str | None:
+    """A name, empty for none. A number is one that was written without quotes; None: it is no text."""
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+
+
+def _validated(given: Mapping[str, Any], validator: ArgumentSpecValidator) -> tuple[dict[str, Any], list[str]]:
+    """Options as Ansible converts them, and what is wrong with them."""
+    nested = [name for name, spec in validator.argument_spec.items() if "options" in spec]
+    # Ansible's validator does not survive a list of something else than mappings there.
+    odd = [name for name in nested if name in given and not isinstance(given[name], (Mapping, str))]
+    found = validator.validate({name: value for name, value in given.items() if name not in odd})
+    parameters: dict[str, Any] = found.validated_parameters
+    # The messages quote what was given.
+    wrong = [one_line(message) for message in found.error_messages]
+    return parameters, [*(f"{name} is no mapping" for name in odd), *wrong]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(shown, names))
 
 
 def refused(one: Asked) -> None:

@@ -199,6 +199,11 @@ def one_line(value: object) -> str:
     return _text(value)
 
 
+def without_credentials(url: str) -> str:
+    """An address without the user and password that may stand in it."""
+    return _CREDENTIALS_IN_URL.sub("", url)
+
+
 @contextlib.contextmanager
 def translated(asked: str, *, actions: tuple[str, ...] = ()) -> Iterator[None]:
     """Turn what boto3 and botocore raise inside into an AwsError.
@@ -365,6 +370,6 @@ def _tries(metadata: Mapping[str, Any]) -> str:
 def _text(value: object) -> str:
     """Somebody else's text on one line, without its last stop and without the secrets that may stand in it."""
     text = _SIGNED_REQUEST.sub("", str(value))
-    text = _SESSION_TOKEN.sub(r"\1...", _CREDENTIALS_IN_URL.sub("", " ".join(text.split()))).removesuffix(".")
+    text = _SESSION_TOKEN.sub(r"\1...", without_credentials(" ".join(text.split()))).removesuffix(".")
     text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= _SHOWN_AT_MOST else text[: _SHOWN_AT_MOST - 3] + "..."
