@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.sealed.s3.plugins.module_utils import key_state
 from ansible_collections.sealed.s3.plugins.module_utils.posture import (
     COMPLIANT,
     COULD_NOT_LOOK,
@@ -49,7 +50,9 @@ class Summary:
         if plan["create_key"] and not result["blockers"]:
             self._add_key(result, str(key))
 
-    def _add_key(self, result: Mapping[str, Any], alias: str) -> None:
+    def _add_key(self, result: Mapping[str, Any], key: str) -> None:
+        # With and without alias/ it is the same key.
+        alias = key_state.parse_name(key).text
         wanted = (str(result["account"]), str(result["region"]), alias)
         entry = self._keys.setdefault(
             wanted,
@@ -61,14 +64,15 @@ class Summary:
                 "buckets": [],
             },
         )
+        # Several connections may reach the account; which is told does not depend on who was first.
+        entry["connection"] = min(entry["connection"], result["connection"])
         entry["buckets"].append(result["name"])
 
     @property
     def keys_to_create(self) -> list[dict[str, Any]]:
         """Each key once, with the buckets that are to have it; ordered, whatever order the results came in."""
-        for entry in self._keys.values():
-            entry["buckets"].sort()
-        return [self._keys[wanted] for wanted in sorted(self._keys)]
+        entries = (self._keys[wanted] for wanted in sorted(self._keys))
+        return [{**entry, "buckets": sorted(set(entry["buckets"]))} for entry in entries]
 
     def to_dict(self) -> dict[str, Any]:
         """The summary for a module's result."""
