@@ -186,11 +186,10 @@ class Bench:
         # The first run of each compiles what later runs find.
         for contender in contenders.values():
             contender.run()
-        goal = None if self.latency else 0.65
-        pairs = [(ours, TWO_TASKS, "share", goal) for ours in (ENCRYPT, ROLE)]
+        pairs = [(ours, TWO_TASKS, "share", 0.65) for ours in (ENCRYPT, ROLE)]
         return [self.compare("a", "one bucket, nothing to do", contenders, pairs)]
 
-    def steady(self, goals: Mapping[int, float], *sizes: int) -> list[dict[str, Any]]:
+    def steady(self, *sizes: int) -> list[dict[str, Any]]:
         """Nothing to do, with one key for all."""
         done = []
         for count in self.sized(*sizes):
@@ -199,7 +198,7 @@ class Bench:
                 ENCRYPT: Contender(self.encrypt_all, self.runs),
                 LOOP: Contender(lambda: self.by_hand("loop.yml"), self._loop_runs(count)),
             }
-            pairs = [(ENCRYPT, LOOP, "faster", goals.get(count))]
+            pairs = [(ENCRYPT, LOOP, "faster", {50: 15.0, 200: 25.0}.get(count))]
             if count <= 50 and not self.latency:
                 contenders[LOOP_OF_ONE_KEY] = Contender(lambda: self.by_hand("loop_of_one_key.yml"), self.few(2))
                 pairs.append((ENCRYPT, LOOP_OF_ONE_KEY, "faster", None))
@@ -243,7 +242,7 @@ class Bench:
                     self.fleet.drift,
                 ),
             }
-            goal = 5.0 if count == 50 and not self.latency else None
+            goal = 5.0 if count == 50 else None
             done.append(self.compare("d", "drifted, mended", contenders, [(ENCRYPT, LOOP, "faster", goal)]))
         return done
 
@@ -294,12 +293,12 @@ def with_latency(bench: Bench) -> list[dict[str, Any]]:
         far = Bench(
             bench.runner, bench.fleet, bench.folder, bench.few(3), bench.sizes, proxy.endpoint, round(1000 * LATENCY)
         )
-        return [*far.one_bucket(), *far.steady({}, 50), *far.drifted(50), *far.audits(200, 1000)]
+        return [*far.one_bucket(), *far.steady(50), *far.audits(200, 1000), *far.drifted(50)]
 
 
 PARTS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
     "a": lambda bench: {"comparisons": bench.one_bucket()},
-    "b": lambda bench: {"comparisons": [*bench.steady({50: 15, 200: 25}, 50, 200), *bench.steady_own_keys()]},
+    "b": lambda bench: {"comparisons": [*bench.steady(50, 200), *bench.steady_own_keys()]},
     "c": lambda bench: {"comparisons": bench.audits(200, 1000)},
     "d": lambda bench: {"comparisons": bench.drifted(50)},
     "e": lambda bench: {"costs": bench.costs(100, 500, 1000, 2500, 5000)},
