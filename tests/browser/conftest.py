@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,10 @@ import chromium
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import fleet
-
 from ansible_collections.sealed.s3.plugins.plugin_utils.audit.files import write_reports
+from ansible_collections.sealed.s3.tests.browser import fleet
+from ansible_collections.sealed.s3.tests.browser.fleet import GENERATED, TITLE
 
-TITLE = "Encryption of S3 buckets"
-GENERATED = "2026-11-24T12:00:00Z"
 Open = Callable[..., Page]
 
 

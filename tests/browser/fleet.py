@@ -25,6 +25,8 @@ from ansible_collections.sealed.s3.plugins.module_utils.posture import (
     ObservedKey,
 )
 
+TITLE = "Encryption of S3 buckets"
+GENERATED = "2026-11-24T12:00:00Z"
 ACCOUNTS = ("111122223333", "222233334444", "333344445555", "444455556666", "555566667777", "666677778888",
             "777788889999", "888899990000", "999900001111", "123456789012", "210987654321", "345678901234")  # fmt: skip
 REGIONS = ("eu-central-1", "eu-west-1", "us-east-1", "us-west-2", "ap-southeast-2", "sa-east-1")

@@ -12,13 +12,13 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-import fleet
 import pytest
-from conftest import TITLE
 from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
 from ansible_collections.sealed.s3.plugins.plugin_utils.audit.text import visible
+from ansible_collections.sealed.s3.tests.browser import fleet
+from ansible_collections.sealed.s3.tests.browser.fleet import TITLE
 
 Open = Callable[..., Page]
 ANSWERS = """
@@ -35,11 +35,13 @@ async (text) => {
 
 def rows(page: Page) -> list[str]:
     """The names of the buckets that are shown."""
-    return page.locator(".row .disclose").all_inner_texts()
+    names: list[str] = page.locator(".row .disclose").all_inner_texts()
+    return names
 
 
 def column(page: Page, number: int) -> list[str]:
-    return page.locator(f".row > :nth-child({number})").all_inner_texts()
+    cells: list[str] = page.locator(f".row > :nth-child({number})").all_inner_texts()
+    return cells
 
 
 def keys(page: Page, *names: str) -> None:

@@ -141,7 +141,8 @@ def dev(*command: str) -> Callable[[Run], None]:
 def mypy(run: Run) -> None:
     # By way of the link, so that each file is the module that the others import.
     ours = environments.CACHE.relative_to(ROOT) / "ansible_collections" / "sealed" / "s3"
-    run(program("dev", "mypy"), str(ours / "plugins"), str(ours / "tests" / "unit"), "tests/harness",
+    run(program("dev", "mypy"), str(ours / "plugins"), str(ours / "tests" / "unit"),
+        str(ours / "tests" / "browser"), "tests/harness",
         "tests/enforcing", "tests/differential", "tests/mutation", "tests/benchmark")  # fmt: skip
 
 
@@ -284,6 +285,12 @@ def pytest(folder: str) -> Callable[[Run], None]:
     return dev("pytest", "-q", folder)
 
 
+def browser(run: Run) -> None:
+    # Fetched first, so that a machine on which that fails says why in one sentence.
+    run(program("browser", "python"), "tests/harness/chromium.py")
+    run(program("browser", "pytest"), "-q", "tests/browser")
+
+
 def demo(run: Run) -> None:
     run(program("dev", "python"), "tests/harness/demo.py")
 
@@ -312,6 +319,7 @@ CHECKS = (
     Check("mypy", mypy, ("lint",), seconds=30),
     Check("enforcing", pytest("tests/enforcing"), needs=("localstack",), seconds=60),
     Check("harness", pytest("tests/harness"), needs=("localstack",), seconds=20),
+    Check("browser", browser, needs=("browser",), seconds=60),
     Check("differential", differential, seconds=50),
     Check("mutation", pytest("tests/mutation"), seconds=15),
     Check("benchmark", pytest("tests/benchmark"), seconds=5),

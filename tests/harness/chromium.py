@@ -75,10 +75,10 @@ def find(folder: Path = FOLDER) -> Chromium:
 
     :raises NoChromium: where that is not possible.
     """
-    for name in ON_PATH:
-        path = shutil.which(name)
-        if path and not Chromium(path).trouble():
-            return Chromium(path)
+    there = [Chromium(path) for name in ON_PATH if (path := shutil.which(name))]
+    for one in there:
+        if not one.trouble():
+            return one
     with one_at_a_time("chromium"):
         ours = unpacked(folder)
         if Path(ours.path).exists() and not ours.trouble():
@@ -116,8 +116,8 @@ def fetch(folder: Path) -> None:
     print("Fetching Chromium ...", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     lists, archives = folder / "state" / "lists" / "partial", folder / "cache" / "archives" / "partial"
-    for each in (lists, archives):
-        each.mkdir(parents=True)
+    for partial in (lists, archives):
+        partial.mkdir(parents=True)
     _apt(folder, "update")
     _apt(folder, "--yes", "install", "--download-only", "--no-install-recommends", *PACKAGES)
     root = folder / "root"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.sealed.s3.plugins.plugin_utils.audit.report import Report, unread
@@ -27,7 +27,8 @@ def pieces(report: Report) -> Iterator[str]:
     for result in report.results:
         of_bucket = [cell(result.get("name" if name == "bucket" else name)) for name in OF_BUCKET]
         not_read = cell("; ".join(unread(result)))
-        for finding in result.get("findings") or ({},):
+        findings: Sequence[Mapping[str, Any]] = result.get("findings") or ({},)
+        for finding in findings:
             yield _line((*of_bucket, *_of_finding(finding), not_read))
 
 

@@ -43,7 +43,8 @@ class Report:
 
     def fails(self, finding: Mapping[str, Any]) -> bool:
         """Whether a finding is grave enough to fail the run."""
-        return finding["severity"] in THRESHOLDS[: THRESHOLDS.index(self.fail_on) + 1]
+        failing = () if self.fail_on == NEVER else THRESHOLDS[: THRESHOLDS.index(self.fail_on) + 1]
+        return finding["severity"] in failing
 
 
 def place(result: Mapping[str, Any]) -> tuple[str, str]:
@@ -64,5 +65,7 @@ def collection_version(collection: Path = _COLLECTION) -> str:
     manifest = collection / "MANIFEST.json"
     if manifest.is_file():
         return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
-    found = re.search(r"^version: *(\S+)", (collection / "galaxy.yml").read_text(encoding="utf-8"), re.M)
+    checkout = collection / "galaxy.yml"
+    text = checkout.read_text(encoding="utf-8") if checkout.is_file() else ""
+    found = re.search(r"^version: *(\S+)", text, re.M)
     return found.group(1) if found else UNKNOWN

@@ -36,12 +36,12 @@ def _escaped(character: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\u{{{code:x}}}"
 
 
-def json_text(value: Any, *, indent: int | None = None) -> str:
+def json_text(value: Any) -> str:
     """``value`` as JSON of ASCII characters alone; numbers that JSON does not have come out as text."""
     try:
-        return json.dumps(value, indent=indent, default=str, allow_nan=False)
+        return json.dumps(value, default=str, allow_nan=False)
     except ValueError:
-        return json.dumps(_finite(value), indent=indent, default=str)
+        return json.dumps(_finite(value), default=str)
 
 
 def _finite(value: Any) -> Any:
