@@ -15,6 +15,8 @@ Nothing here knows how many buckets there are: a key that was read once may stan
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -614,7 +616,7 @@ class _Assessment:
                 remedy="Correct the name, the Region or the credentials.",
             )
             self.blockers.append(bucket.refused)
-        elif bucket.not_read is not None:
+        else:
             self._read(bucket.not_read, matters=True, blocks="Nothing is changed on a bucket that was not confirmed.")
 
     def _bucket_is_there(self) -> bool:
@@ -728,7 +730,22 @@ class _Assessment:
             )
 
     def _is_same_key(self, text: str) -> bool:
-        return self.key_arn is not None and text == self.key_arn.rsplit("/", 1)[1]
+        """Whether the text names the key otherwise: by its id, or by what the key was found by."""
+        named = self.intent.key or ""
+        if text in ((self.key_arn or "").rsplit("/", 1)[-1], named):
+            return True
+        alias = self._alias_here(text)
+        return alias is not None and alias == self._alias_here(named)
+
+    def _alias_here(self, text: str) -> str | None:
+        """The alias that a text names in the bucket's account and Region; None where it names none."""
+        try:
+            name = key_state.parse_name(text)
+        except key_state.KeyNameError:
+            return None
+        if name.kind == "alias_arn" and (name.account, name.region) == (self.observed.account, self.observed.region):
+            return name.text.split(":", 5)[5]
+        return name.text if name.kind == "alias" else None
 
     # --- the guard ---
 
@@ -978,7 +995,7 @@ class _Assessment:
         variables.update({f"encrypted_s3_{name}": value for name, value in self.intent.connection.items()})
         if playbook == "sealed.s3.encrypt":
             variables.update(self._key_variable(self.intent.key))
-        given = " ".join(f"-e {shlex.quote(f'{name}={value}')}" for name, value in variables.items())
+        given = " ".join(f"-e {shlex.quote(_extra_variable(name, value))}" for name, value in variables.items())
         return f"ansible-playbook {playbook} {given}"
 
     def _key_variable(self, key: str | None) -> dict[str, str]:
@@ -993,6 +1010,12 @@ class _Assessment:
         return {"encrypted_s3_key_arn": self.key_arn or key}
 
 
+def _extra_variable(name: str, value: str) -> str:
+    """A variable for ``-e``, which splits what has no form of JSON at its spaces."""
+    return f"{name}={value}" if _ONE_WORD.fullmatch(value) else json.dumps({name: value})
+
+
+_ONE_WORD = re.compile(r"[A-Za-z0-9_.:/@+-]*")
 _STATE_SHOWN = ("arn", "state", "spec", "usage", "manager", "region", "deletion_date")
 _KEY_UNREAD = "The key's settings are only changed where the present ones were read."
 

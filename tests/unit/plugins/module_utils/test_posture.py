@@ -3,11 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible.parsing.splitter import parse_kv
 
 from ansible_collections.sealed.s3.plugins.module_utils import posture
 from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeySettings
@@ -74,7 +77,13 @@ INTENT = Intent(
 )
 
 
-def assess(*, bucket: Mapping[str, Any] | None = None, key: Mapping[str, Any] | None = None, **intent: Any) -> Posture:
+def assess(
+    *,
+    bucket: Mapping[str, Any] | None = None,
+    key: Mapping[str, Any] | None = None,
+    named: str | None = INTENT.key,
+    **intent: Any,
+) -> Posture:
     """What is said of a bucket and a key that are in order but for these changes."""
     observed = Observed(
         account=ACCOUNT,
@@ -84,7 +93,7 @@ def assess(*, bucket: Mapping[str, Any] | None = None, key: Mapping[str, Any] | 
         key=replace(GOOD_KEY, **(key or {})),
         caller_arn=intent.pop("caller_arn", ADMIN),
     )
-    return posture.assess(observed, replace(INTENT, **intent))
+    return posture.assess(observed, replace(INTENT, key=named, **intent))
 
 
 def ids(outcome: Posture) -> list[str]:
@@ -677,3 +686,102 @@ def test_a_remedy_is_a_command_that_a_shell_takes_as_it_is() -> None:
         "ansible-playbook sealed.s3.encrypt -e encrypted_s3_bucket=uploads -e encrypted_s3_region=eu-central-1 "
         "-e encrypted_s3_key_alias=alias/uploads"
     )
+
+
+def test_a_remedy_names_the_connection_and_survives_its_spaces() -> None:
+    """What is given with -e as name=value is split at spaces, quotes or not in the shell."""
+    names = {"profile": "my team's profile", "endpoint_url": "https://s3.example:4566"}
+    finding = next(
+        one for one in assess(bucket={"policy": None}, connection=names).findings if one.id == "guard_missing"
+    )
+    program, playbook, *given = shlex.split(finding.remedy)
+    assert (program, playbook) == ("ansible-playbook", "sealed.s3.encrypt")
+    variables: dict[str, Any] = {}
+    for option, value in zip(given[::2], given[1::2], strict=True):
+        assert option == "-e"
+        variables.update(json.loads(value) if value.startswith("{") else parse_kv(value))
+    assert variables == {
+        "encrypted_s3_bucket": BUCKET,
+        "encrypted_s3_region": REGION,
+        "encrypted_s3_key_alias": "alias/uploads",
+        "encrypted_s3_profile": "my team's profile",
+        "encrypted_s3_endpoint_url": "https://s3.example:4566",
+    }
+
+
+# --- a key that nobody named ---
+
+
+@pytest.mark.parametrize(
+    ("found", "finding"),
+    [
+        (None, "default_encryption_algorithm"),
+        (DefaultRule("AES256"), "default_encryption_algorithm"),
+        (DefaultRule("aws:kms:dsse", KEY), "default_encryption_algorithm"),
+        (DefaultRule("aws:kms"), "default_encryption_no_key"),
+    ],
+)
+def test_without_a_key_default_encryption_is_to_name_one(found: DefaultRule | None, finding: str) -> None:
+    outcome = assess(bucket={"default_encryption": found}, key={"state": None}, key_managed=False, named=None)
+    grave = outcome.findings[0]
+    assert (grave.id, grave.severity) == (finding, "high")
+    assert grave.remedy.endswith("-e encrypted_s3_key_alias=ALIAS")
+    assert planned(outcome) == []
+    assert outcome.key_arn is None
+    assert outcome.decisions is not None
+    assert outcome.compliance == "not_compliant"
+
+
+def test_without_a_key_what_default_encryption_is_may_not_be_known() -> None:
+    outcome = assess(bucket={"default_encryption": NO_PERMISSION, "policy": None}, named=None)
+    assert ids(outcome) == ["tls_not_required"]
+    assert outcome.could_not_look == (NO_PERMISSION,)
+    outcome = assess(bucket={"default_encryption": NO_PERMISSION}, named=None)
+    assert outcome.compliance == "could_not_look"
+
+
+def test_rotation_that_is_not_known_is_not_off() -> None:
+    outcome = assess(key={"rotation": NO_PERMISSION}, key_managed=False)
+    assert (ids(outcome), outcome.compliance) == ([], "compliant")
+    assert outcome.could_not_look == (NO_PERMISSION,)
+
+
+def test_a_key_that_is_not_known_is_not_one_that_nobody_named() -> None:
+    outcome = assess(key={"state": NO_PERMISSION})
+    assert ids(outcome) == []
+    assert outcome.compliance == "could_not_look"
+
+
+@pytest.mark.parametrize(
+    ("named", "there", "finding"),
+    [
+        ("alias/uploads", "alias/uploads", "default_encryption_key_form"),
+        ("uploads", "alias/uploads", "default_encryption_key_form"),
+        ("uploads", f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/uploads", "default_encryption_key_form"),
+        (f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/uploads", "alias/uploads", "default_encryption_key_form"),
+        (
+            f"arn:aws:kms:{REGION}:999988887777:alias/x",
+            f"arn:aws:kms:{REGION}:999988887777:alias/x",
+            "default_encryption_key_form",
+        ),
+        ("alias/uploads", f"arn:aws:kms:{REGION}:999988887777:alias/uploads", "default_encryption_key"),
+        ("alias/uploads", f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/uploads", "default_encryption_key"),
+        ("alias/uploads", "alias/archive", "default_encryption_key"),
+        (KEY, "alias/uploads", "default_encryption_key"),
+        ("alias/uploads", "no key at all", "default_encryption_key"),
+    ],
+)
+def test_an_alias_in_default_encryption_is_the_key_where_it_is_that_of_the_key(
+    named: str, there: str, finding: str
+) -> None:
+    outcome = assess(bucket={"default_encryption": DefaultRule("aws:kms", there, True, ("SSE-C",))}, named=named)
+    assert ids(outcome) == [finding]
+
+
+def test_a_bucket_that_could_not_be_asked_about_is_neither_fine_nor_wrong() -> None:
+    outcome = posture.unread(NO_PERMISSION)
+    assert outcome.compliance == "could_not_look"
+    assert outcome.to_dict()["could_not_look"] == [
+        {"permission": "s3:GetBucketPolicy", "message": NO_PERMISSION.message}
+    ]
+    assert (outcome.blockers, outcome.plan.any, outcome.decisions) == ((NO_PERMISSION.message,), False, None)
