@@ -761,7 +761,13 @@ class _Assessment:
         if self.key_arn is None:
             self._tls(policy)
             return
-        spec = replace(self.intent.guard, key_arn=self.key_arn)
+        try:
+            spec = replace(self.intent.guard, key_arn=self.key_arn)
+        except PolicyError as error:
+            # The key is of another Region than those that are accepted beside it.
+            self.blockers.append(str(error))
+            self._tls(policy)
+            return
         try:
             planned = plan.guarded(policy, spec, on_conflict=self.intent.on_conflict)
         except PolicyError as error:

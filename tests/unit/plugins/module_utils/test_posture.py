@@ -188,6 +188,16 @@ def test_a_missing_key_that_is_not_created_is_a_blocker(name: str, create: bool,
     assert not outcome.plan.create_key
 
 
+def test_a_key_of_another_region_than_those_accepted_is_a_blocker_and_no_error() -> None:
+    there = KEY.replace(REGION, "us-east-1")
+    spec = replace(INTENT.guard, accepted_keys=(OLD_KEY,))
+    outcome = assess(key={"state": None, "refused": "It is in us-east-1."}, named=there, guard=spec)
+    assert outcome.blockers[0] == "It is in us-east-1."
+    assert f"accepted_keys: {OLD_KEY[:40]}" in outcome.blockers[1]
+    assert "key_refused" in ids(outcome)
+    assert not outcome.plan.guard
+
+
 def test_a_name_that_was_refused_stands_in_no_command() -> None:
     refused = ObservedKey(refused="It is none that KMS takes.")
     observed = Observed(ACCOUNT, "aws", REGION, replace(GOOD_BUCKET, exists=False), refused)
