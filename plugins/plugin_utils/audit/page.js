@@ -236,7 +236,6 @@ function showGlance() {
     tally("A run of sealed.s3.encrypt", [
       ["would change", summary.to_change],
       ["is held up on", summary.blocked],
-      ["is not needed on", summary.buckets - summary.to_change],
     ]),
   ));
   replace(document.getElementById("groups"),
