@@ -10,6 +10,7 @@ cannot use the key.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -41,6 +42,7 @@ _NEGATED = re.compile(
     r"(?:for(?:all|any)value[s]?:)?(?:string|arn)not(?:equals|equalsignorecase|like)(?:ifexists)?", re.I
 )
 
+_ANY_BUCKET = "any-bucket"
 _NO_HEADERS = "no encryption headers"
 _NAMES_KEY = "aws:kms and the key"
 
@@ -102,7 +104,10 @@ def find(document: Document | None, spec: GuardSpec) -> list[Conflict]:
     """The foreign statements that stand against the guard, in the order of the policy, the worst of each first."""
     if document is None:
         return []
-    allowed = list(_allowed_uploads(spec))
+    allowed = [
+        _Upload(upload.name, replace(upload.request, bucket_arn=spec.bucket_arn))
+        for upload in _allowed_uploads(replace(spec, bucket=_ANY_BUCKET))
+    ]
     found: list[Conflict] = []
     for index, statement in enumerate(document.statements):
         if is_ours(statement):
@@ -146,8 +151,11 @@ class _Here:
         )
 
 
-def _allowed_uploads(spec: GuardSpec) -> Iterator[_Upload]:
+# What a guard allows does not depend on the name of its bucket, and of many buckets most are asked for the same guard.
+@functools.lru_cache(maxsize=256)
+def _allowed_uploads(spec: GuardSpec) -> tuple[_Upload, ...]:
     """Uploads that the guard allows: without headers where it does, and with each admitted key named."""
+    allowed = []
     guard = Document(tuple(statements(spec)))
     for model in (decision.EFFECTIVE, decision.HEADER_ONLY):
         shapes: list[tuple[str, dict[str, str]]] = [(_NO_HEADERS, {})]
@@ -162,7 +170,8 @@ def _allowed_uploads(spec: GuardSpec) -> Iterator[_Upload]:
                 other_headers_known=False,
             )
             if decision.decide(guard, request).outcome == decision.ALLOWED:
-                yield _Upload(name, request)
+                allowed.append(_Upload(name, request))
+    return tuple(allowed)
 
 
 def _naming(key_arn: str) -> dict[str, str]:

@@ -233,6 +233,11 @@ def applies(statement: Mapping[str, Any], request: Request, *, version: str | No
     return all_of(_elements(statement, request, request.condition_keys(), version))
 
 
+def covers(statement: Mapping[str, Any], request: Request, *, version: str | None) -> Verdict:
+    """Whether a statement's Resource or NotResource is about what the request is about, whatever else it says."""
+    return _resource_element(statement, request, request.condition_keys(), version)
+
+
 def _elements(
     statement: Mapping[str, Any], request: Request, context: Context, version: str | None
 ) -> Iterator[Verdict]:
@@ -242,12 +247,7 @@ def _elements(
         yield negation(_about_action(statement["NotAction"], request))
     else:
         yield unknown("the element Action")
-    if "Resource" in statement:
-        yield _about_resource(statement["Resource"], request, context, version)
-    elif "NotResource" in statement:
-        yield negation(_about_resource(statement["NotResource"], request, context, version, negated=True))
-    else:
-        yield unknown("the element Resource")
+    yield _resource_element(statement, request, context, version)
     if "Principal" in statement:
         yield _about_principal(statement["Principal"], request)
     elif "NotPrincipal" in statement:
@@ -255,6 +255,14 @@ def _elements(
     else:
         yield unknown("the element Principal")
     yield evaluate(statement.get("Condition"), context, version=version)
+
+
+def _resource_element(statement: Mapping[str, Any], request: Request, context: Context, version: str | None) -> Verdict:
+    if "Resource" in statement:
+        return _about_resource(statement["Resource"], request, context, version)
+    if "NotResource" in statement:
+        return negation(_about_resource(statement["NotResource"], request, context, version, negated=True))
+    return unknown("the element Resource")
 
 
 def _texts(value: Any) -> list[str]:

@@ -10,8 +10,9 @@ it does.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy import decision, guard
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document, Label
@@ -40,6 +41,18 @@ class Effect:
 
 def judge(policy: Document | None, spec: GuardSpec) -> Effect:
     """Hold the policy against the guard, request by request."""
+    shape = _shape(policy, spec.bucket_arn)
+    if shape is None:
+        return _judge(policy, spec)
+    return _judge_shape(shape, replace(spec, bucket=_ANY_BUCKET))
+
+
+@functools.lru_cache(maxsize=256)
+def _judge_shape(shape: _Shape, spec: GuardSpec) -> Effect:
+    return _judge(shape.policy, spec)
+
+
+def _judge(policy: Document | None, spec: GuardSpec) -> Effect:
     passing: dict[str, None] = {}
     denying: dict[Label, None] = {}
     for name, request in _to_deny(spec):
@@ -56,6 +69,19 @@ def decisions(policy: Document | None, bucket_arn: str, key_arn: str | None) -> 
     :param key_arn: the key that objects are to end up under; None: one that no policy names.
     :returns: ``allowed``, ``denied`` or ``unknown`` for each. Of a request only its encryption is settled.
     """
+    shape = _shape(policy, bucket_arn)
+    if shape is None:
+        return _decisions(policy, bucket_arn, key_arn)
+    told = _decisions_of_shape(shape, f"{bucket_arn.rpartition(':')[0]}:{_ANY_BUCKET}", key_arn)
+    return {name: dict(models) for name, models in told.items()}
+
+
+@functools.lru_cache(maxsize=256)
+def _decisions_of_shape(shape: _Shape, bucket_arn: str, key_arn: str | None) -> dict[str, dict[str, str]]:
+    return _decisions(shape.policy, bucket_arn, key_arn)
+
+
+def _decisions(policy: Document | None, bucket_arn: str, key_arn: str | None) -> dict[str, dict[str, str]]:
     key = key_arn or f"arn:{bucket_arn.split(':')[1]}:kms:us-east-1:000000000000:key/{_NO_KEY_ID}"
     other = f"{key.rsplit('/', 1)[0]}/{_OTHER_KEY_ID}"
     return {
@@ -67,6 +93,59 @@ def decisions(policy: Document | None, bucket_arn: str, key_arn: str | None) -> 
         }
         for name, kind in decision.REQUEST_KINDS.items()
     }
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """A policy as it is to its bucket, without the bucket's name. Many buckets have policies of one shape.
+
+    :ivar text: what makes it equal to another.
+    :ivar policy: a policy that is to :data:`_ANY_BUCKET` what the policy is to its bucket.
+    """
+
+    text: str
+    policy: Document | None = field(compare=False)
+
+
+def _shape(policy: Document | None, bucket_arn: str) -> _Shape | None:
+    """The shape of a policy; None where what a statement is about cannot be said without the bucket's name.
+
+    Of a bucket's name a decision only depends on what the Resource of each statement is about: the bucket, its objects
+    or some of them.
+    """
+    if policy is None:
+        return _Shape("", None)
+    any_arn = f"{bucket_arn.rpartition(':')[0]}:{_ANY_BUCKET}"
+    statements: list[dict[str, Any]] = []
+    for statement in policy.statements:
+        if statement.get("Effect") != "Deny":
+            # It keeps its place, by which a statement without a Sid is named.
+            statements.append({"Effect": "Allow"})
+            continue
+        resources = _resources(statement, bucket_arn, any_arn, policy.version)
+        if resources is None:
+            return None
+        others = {name: value for name, value in statement.items() if name not in ("Resource", "NotResource")}
+        statements.append({**others, "Resource": resources})
+    shape = policy.with_statements(statements)
+    return _Shape(repr((policy.version, statements)), shape)
+
+
+def _resources(statement: Mapping[str, Any], bucket_arn: str, any_arn: str, version: str | None) -> list[str] | None:
+    """What is to any bucket what the statement's Resource is to this one; None where there is no such thing."""
+    if "$" in repr((statement.get("Resource"), statement.get("NotResource"))):
+        # A variable: what it is about also depends on the request.
+        return None
+    bucket = decision.covers(statement, decision.Request(bucket_arn, "s3:ListBucket"), version=version)
+    objects = decision.covers(statement, decision.Request(bucket_arn, "s3:PutObject"), version=version)
+    if bucket.truth is None or objects.unknown_keys - {decision.OBJECT_KEY}:
+        return None
+    found = [any_arn] if bucket.truth else []
+    if objects.truth:
+        found.append(f"{any_arn}/*")
+    elif objects.truth is None:
+        found.append(f"{any_arn}/some*")
+    return found
 
 
 def _to_deny(spec: GuardSpec) -> Iterator[tuple[str, decision.Request]]:
