@@ -92,8 +92,8 @@ def each(work: Callable[[T], R], items: Iterable[T], *, threads: int) -> Generat
                 if not waiting:
                     return
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for one in done:
-                    yield one.result()
+                while done:
+                    yield done.pop().result()
         finally:
             # Also after Ctrl-C: what has begun is finished, what has not is not begun.
             pool.shutdown(wait=False, cancel_futures=True)
