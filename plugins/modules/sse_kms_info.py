@@ -32,10 +32,11 @@ options:
     description:
       - Many buckets, each as its name or as a mapping.
       - A mapping has a C(name); a C(region), where it is left out the Region in which the bucket is; a C(connection),
-        the name of one of O(connections); an C(id), which is returned with its result; and, for what differs from bucket to bucket, any of O(state), O(key),
-        O(key_managed), O(create_key), O(key_settings), O(bucket_key), O(blocked_encryption_types), O(on_conflict),
-        O(allow_lockout), O(block_public_access), O(versioning), O(tags) and the options of the guard. What it leaves
-        out is taken from the options of the task.
+        the name of one of O(connections); an C(id), which is returned with its result; and, for what differs from
+        bucket to bucket, any of O(state), O(key), O(key_managed), O(create_key), O(key_settings), O(bucket_key),
+        O(blocked_encryption_types), O(on_conflict), O(allow_lockout), O(block_public_access), O(versioning), O(tags)
+        and the options of the guard. What it leaves out is taken from the options of the task. O(key_settings) and
+        O(tags) are taken as a whole from one or the other.
     type: list
     elements: raw
   discover:
@@ -65,6 +66,7 @@ options:
       - Write the results of many buckets to this file rather than returning them, one JSON document in a line, as each
         is done. The first line tells how many there are to be.
       - It is made for its owner alone, and replaced where it is there. The folder has to be there.
+      - For O(buckets) and O(discover) alone.
     type: path
   state:
     description:
@@ -225,9 +227,11 @@ RETURN = r"""
 buckets:
   description:
     - The results of many buckets, ordered by connection and name. Each has C(name), C(connection), C(account),
-      C(region), C(exists) and C(tags) (None where they were not read), and RV(compliance), RV(findings), RV(plan), RV(blockers),
-      RV(conflicts), RV(could_not_look), RV(decisions), RV(key) and RV(encryption) as they are returned for one bucket,
-      and RV(policy) with O(policies).
+      C(region), C(exists) and C(tags) (None where they were not read), and RV(compliance), RV(findings), RV(plan),
+      RV(blockers), RV(conflicts), RV(could_not_look), RV(decisions), RV(key) and RV(encryption) as they are returned
+      for one bucket, and RV(policy) with O(policies).
+    - C(account) is that of the credentials and C(region) the one where the bucket is, or where it was looked for. They
+      are None where not even that is known.
   returned: success, for many buckets and without O(results_file)
   type: list
   elements: dict
@@ -577,8 +581,9 @@ encryption:
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator
-from typing import IO, Any, NoReturn
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.sealed.s3.plugins.module_utils import (
@@ -593,6 +598,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refuse
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 from ansible_collections.sealed.s3.plugins.module_utils.fleet_arguments import Connections
 from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import shown
 from ansible_collections.sealed.s3.plugins.module_utils.posture import Observed, ObservedKey
 
 
@@ -633,20 +639,29 @@ def _look_at_many(params: dict[str, Any]) -> dict[str, Any]:
     looking = survey.Survey(connections)
     found = list(_found(params, looking))
     summary = Summary()
-    results = []
-    with _results_file(params["results_file"], len(found)) as file:
-        for answer in fleet.each(looking.look, found, threads=connections.threads):
+    results: list[tuple[int, dict[str, Any]]] = []
+
+    def look(numbered: tuple[int, survey.Found]) -> tuple[int, survey.Answer | None]:
+        place, one = numbered
+        return place, looking.look(one)
+
+    with (
+        _results_file(params["results_file"], len(found)) as write,
+        contextlib.closing(fleet.each(look, enumerate(found), threads=connections.threads)) as answers,
+    ):
+        for place, answer in answers:
             if answer is None:
                 continue
             result = answer.to_dict(policies=params["policies"])
             summary.add(result, key=answer.intent.key if answer.intent is not None else None)
-            if file is None:
-                results.append(result)
+            if write is None:
+                results.append((place, result))
             else:
-                file.write(json.dumps(result) + "\n")
-                file.flush()
+                write(result)
     told = {"changed": False, "summary": summary.to_dict(), "keys_to_create": summary.keys_to_create}
-    return told if params["results_file"] else {**told, "buckets": sorted(results, key=_place)}
+    if params["results_file"] is None:
+        told["buckets"] = [result for _place, result in sorted(results, key=_order)]
+    return told
 
 
 def _found(params: dict[str, Any], looking: survey.Survey) -> Iterable[survey.Found]:
@@ -655,25 +670,47 @@ def _found(params: dict[str, Any], looking: survey.Survey) -> Iterable[survey.Fo
     return (survey.Found(asked) for asked in fleet_arguments.asked(params, arguments.INTENT_ARGUMENTS))
 
 
-def _place(result: dict[str, Any]) -> tuple[str, str]:
-    return result["connection"], result["name"]
+def _order(placed: tuple[int, dict[str, Any]]) -> tuple[str, str, int]:
+    place, result = placed
+    return result["connection"], result["name"], place
 
 
 @contextlib.contextmanager
-def _results_file(path: str | None, total: int) -> Iterator[IO[str] | None]:
+def _results_file(path: str | None, total: int) -> Iterator[Callable[[dict[str, Any]], None] | None]:
+    """What writes a result to the file, at once; None where there is none."""
     if path is None:
         yield None
         return
-    try:
+
+    def write(one: dict[str, Any]) -> None:
+        with _told(path):
+            line = memoryview((json.dumps(one) + "\n").encode())
+            while line:
+                line = line[os.write(descriptor, line) :]
+
+    with _told(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with _told(path):
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                # One that was there keeps its mode.
+                os.fchmod(descriptor, 0o600)
+        write({"total": total})
+        yield write
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Tell why the results cannot be written."""
+    try:
+        yield
     except OSError as error:
         raise Refused(
-            f"results_file: {path} cannot be written: {error.strerror}. Give a file in a folder that is there."
+            f"results_file: {shown(path)} cannot be written: {error.strerror}. Give a file of your own in a folder "
+            "that is there and has room."
         ) from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(json.dumps({"total": total}) + "\n")
-        file.flush()
-        yield file
 
 
 def main() -> NoReturn:
@@ -693,7 +730,7 @@ def main() -> NoReturn:
             **fleet_arguments.FLEET_ARGUMENTS,
             **arguments.INTENT_ARGUMENTS,
         },
-        mutually_exclusive=[("bucket", "buckets", "discover")],
+        mutually_exclusive=[("bucket", "buckets", "discover"), ("bucket", "connections"), ("bucket", "results_file")],
         required_one_of=[("bucket", "buckets", "discover")],
         supports_check_mode=True,
     )

@@ -226,6 +226,10 @@ class FakeAws(FakeKms):
     def writes(self) -> list[str]:
         return [name for name in super().writes if name != "HeadBucket"]
 
+    def client_of(self, _params: Mapping[str, Any], service: str, region: str) -> Any:
+        """The client of a connection with these options. Here all reach the same account."""
+        return self.client(service, region)
+
     def client(self, service: str, region: str) -> Any:
         """A real boto3 client whose requests are answered here."""
         self.made.append((service, region))
@@ -324,7 +328,11 @@ def run_module(aws: FakeAws, name: str, *, check_mode: bool = False, **options: 
         contextlib.redirect_stdout(told),
         pytest.raises(SystemExit) as ended,
     ):
-        patch.setattr(sessions.Session, "_make", lambda _self, service, region, *_more: aws.client(service, region))
+        patch.setattr(
+            sessions.Session,
+            "_make",
+            lambda made, service, region, *_more: aws.client_of(made._params, service, region),
+        )
         patch.setattr(runner, "warn", warned.append)
         patch.setattr(time, "sleep", aws.waits.append)
         module.main()

@@ -53,6 +53,25 @@ def wants_key_tags(intent: Intent) -> bool:
     return settings is not None and settings.tags is not None
 
 
+def locate(session: Session, name: str) -> Located | ObservedBucket:
+    """That a bucket is there and ours; else what was observed instead.
+
+    :raises BucketNameError: for what cannot be the name of a bucket.
+    :raises OtherRegion: where it is there and ours, in another Region.
+    :raises Unreachable: where no answer came, for this says nothing about the bucket.
+    """
+    try:
+        return Bucket(session, name).locate()
+    except NotFound:
+        return ObservedBucket(exists=False)
+    except NotPermitted as error:
+        return ObservedBucket(exists=None, not_read=NotRead(str(error), error.action))
+    except OtherRegion:
+        raise
+    except Refused as error:
+        return ObservedBucket(exists=None, refused=str(error))
+
+
 def bucket(
     session: Session,
     name: str,
@@ -72,20 +91,13 @@ def bucket(
     :raises Unreachable: where no answer came, for this says nothing about the bucket.
     """
     there = Bucket(session, name)
-    try:
-        located = located or there.locate()
-    except NotFound:
-        return ObservedBucket(exists=False)
-    except NotPermitted as error:
-        return ObservedBucket(exists=None, not_read=NotRead(str(error), error.action))
-    except OtherRegion:
-        raise
-    except Refused as error:
-        return ObservedBucket(exists=None, refused=str(error))
+    found = located or locate(session, name)
+    if isinstance(found, ObservedBucket):
+        return found
     return ObservedBucket(
         exists=True,
-        region=located.region,
-        account=located.account,
+        region=found.region,
+        account=found.account,
         default_encryption=_attempt(lambda: _rule(there.default_encryption())) if settings else None,
         blocked_types_known=there.sdk_knows_blocked_types,
         policy=_attempt(there.policy),

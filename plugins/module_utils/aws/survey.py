@@ -16,6 +16,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsErr
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Caller, Session
 from ansible_collections.sealed.s3.plugins.module_utils.fleet_arguments import Asked, Connections
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import shown as printable
 from ansible_collections.sealed.s3.plugins.module_utils.posture import (
     Intent,
     NotRead,
@@ -32,11 +33,13 @@ class Found:
 
     :ivar listed: where it was found by listing: then it is known to be there and whose it is.
     :ivar tags: what its tags have to be for it to be looked at; a value of ``*`` stands for any.
+    :ivar regions: in which Regions it has to be to be looked at, where listing did not say; empty: in any.
     """
 
     asked: Asked
     listed: fleet.Listed | None = None
     tags: Mapping[str, str] | None = None
+    regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,20 @@ class Survey:
         wanted = params["discover"]
         regions = tuple(wanted["regions"] or ())
         for name in self._connections.names:
-            session = self._connections.session(name)
-            for listed in fleet.list_buckets(session, prefix=wanted["prefix"], regions=regions):
+            for listed in self._listed(name, wanted["prefix"], regions):
                 asked = Asked(listed.name, name, listed.region, {**params, "bucket": listed.name})
-                yield Found(asked, listed, wanted["tags"])
+                yield Found(asked, listed, wanted["tags"], regions)
+
+    def _listed(self, connection: str, prefix: str | None, regions: tuple[str, ...]) -> Iterator[fleet.Listed]:
+        try:
+            yield from fleet.list_buckets(self._connections.session(connection), prefix=prefix, regions=regions)
+        except AwsError as error:
+            if len(self._connections.names) > 1:
+                error.args = (f"Connection {printable(connection)}: {error}",)
+            raise
 
     def look(self, found: Found) -> Answer | None:
-        """Read one bucket and judge it; None for one whose tags are not those that were asked for.
+        """Read one bucket and judge it; None for one whose tags or Region are not those that were asked for.
 
         Raises nothing for what AWS or its users can cause: that is in the answer.
         """
@@ -119,26 +129,27 @@ class Survey:
             region = session.region
             caller = self._caller(asked.connection)
             account = caller.account
-            return self._look(found, session, caller)
+            session, located = self._whereabouts(found, session, caller)
+            region = session.region
+            return self._look(found, session, caller, located)
         except (AwsError, PolicyError) as error:
             failure = NotRead(str(error), getattr(error, "action", None))
             return Answer(asked, account, region, failure=failure)
 
-    def _look(self, found: Found, session: Session, caller: Caller) -> Answer | None:
+    def _look(self, found: Found, session: Session, caller: Caller, located: Located | ObservedBucket) -> Answer | None:
         asked = found.asked
+        tags = None
+        if isinstance(located, Located):
+            if found.regions and session.region not in found.regions:
+                return None
+            if found.tags:
+                tags = Bucket(session, asked.name).tags()
+                if not _tagged(tags, found.tags):
+                    return None
+        # Only now is the Region certain, in which the keys of the guard have to be.
         intent = arguments.intent(asked.params, arguments.placeholder(session, caller))
         intent = replace(intent, connection=self._connections.variables(asked.connection))
-        located = None
-        if found.listed is not None and found.listed.region is not None:
-            located = Located(asked.name, session.region, caller.account)
-        tags = None
-        if found.tags:
-            tags = Bucket(session, asked.name).tags()
-            if not _tagged(tags, found.tags):
-                return None
-        bucket, session = self._bucket(asked, session, intent, located, read_tags=tags is None)
-        if bucket.tags is None and tags is not None and intent.tags is not None:
-            bucket = replace(bucket, tags=tags)
+        bucket = self._bucket(session, intent, located, tags)
         if intent.key is None and intent.state == posture.PRESENT:
             intent = _with_the_key_that_is_there(intent, bucket)
         key = self._key(asked, session, caller, intent)
@@ -161,20 +172,37 @@ class Survey:
     def _caller(self, connection: str) -> Caller:
         return self._callers(connection, self._connections.session(connection).caller)
 
-    def _bucket(
-        self, asked: Asked, session: Session, intent: Intent, located: Located | None, *, read_tags: bool
-    ) -> tuple[ObservedBucket, Session]:
-        """The bucket, and the session of the Region where it is: nobody has to know the Region of each of many."""
-        try:
-            return self._read(session, intent, located, read_tags=read_tags), session
-        except OtherRegion as error:
-            if asked.region:
-                return ObservedBucket(exists=None, refused=str(error)), session
-            there = session.in_region(error.region)
-            return self._read(there, intent, located, read_tags=read_tags), there
+    def _whereabouts(self, found: Found, session: Session, caller: Caller) -> tuple[Session, Located | ObservedBucket]:
+        """The session of the Region where the bucket is, and that it is there; else what was observed instead.
 
-    def _read(self, session: Session, intent: Intent, located: Located | None, *, read_tags: bool) -> ObservedBucket:
-        return observe.bucket(session, intent.bucket, located=located, **observe.wanted(intent, tags=read_tags))
+        Nobody has to know the Region of each of many.
+        """
+        name = found.asked.name
+        if found.listed is not None and found.listed.region is not None:
+            return session, Located(name, session.region, caller.account)
+        try:
+            return session, observe.locate(session, name)
+        except OtherRegion as error:
+            if found.asked.region:
+                return session, ObservedBucket(exists=None, refused=str(error))
+            return session.in_region(error.region), Located(name, error.region, caller.account)
+
+    def _bucket(
+        self,
+        session: Session,
+        intent: Intent,
+        located: Located | ObservedBucket,
+        tags: Mapping[str, str] | None,
+    ) -> ObservedBucket:
+        """The rest of the bucket.
+
+        :param tags: where they were read already.
+        """
+        if isinstance(located, ObservedBucket):
+            return located
+        wanted = observe.wanted(intent, tags=tags is None)
+        bucket = observe.bucket(session, intent.bucket, located=located, **wanted)
+        return bucket if tags is None else replace(bucket, tags=tags)
 
     def _key(self, asked: Asked, session: Session, caller: Caller, intent: Intent) -> ObservedKey:
         name = intent.key
