@@ -10,13 +10,16 @@ from typing import Any
 
 import chromium
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ansible_collections.sealed.s3.plugins.plugin_utils.audit.files import write_reports
 from ansible_collections.sealed.s3.tests.browser import fleet
 from ansible_collections.sealed.s3.tests.browser.fleet import GENERATED, TITLE
 
 Open = Callable[..., Page]
+# Milliseconds. A machine that does other work besides takes its time; only the opening of a page has a bound.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +67,7 @@ def visit(browser: Browser, report: Callable[..., Path]) -> Iterator[Open]:
             viewport={"width": width, "height": 900}, permissions=["clipboard-read", "clipboard-write"], **context
         )
         contexts.append(opened)
-        # Whatever takes longer does not answer.
-        opened.set_default_timeout(15_000)
+        opened.set_default_timeout(PATIENCE)
         tab = opened.new_page()
         tab.on("console", lambda message: problems.append(f"console: {message.text}"))
         tab.on("pageerror", lambda error: problems.append(f"error: {error}"))

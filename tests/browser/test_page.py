@@ -59,7 +59,7 @@ def focused(page: Page) -> str:
 @pytest.mark.parametrize("number", [1, 50, 5_000])
 def test_it_is_usable_in_less_than_two_seconds(visit: Open, number: int) -> None:
     opened, answered = [], []
-    for _ in range(3):
+    for _time in range(3):
         page = visit(number)
         opened.append(page.evaluate("performance.getEntriesByName('usable')[0].startTime"))
         assert len(rows(page)) == min(number, 50)

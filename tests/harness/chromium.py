@@ -63,7 +63,7 @@ class Chromium:
                 shown = subprocess.run(
                     [self.path, *ARGUMENTS, f"--user-data-dir={folder}", "--dump-dom", "data:text/html,<p>ready"],
                     env={**os.environ, **self.environment},
-                    stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                    stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
                 )  # fmt: skip
             except (OSError, subprocess.TimeoutExpired) as error:
                 return str(error)
@@ -151,7 +151,7 @@ def _tried(command: Sequence[str]) -> str | None:
     said = ""
     for attempt in range(ATTEMPTS):
         time.sleep(attempt * PAUSE)
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return None
         said = _last_line(done)
