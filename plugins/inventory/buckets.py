@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: buckets
 short_description: S3 buckets of one or more accounts and Regions as hosts
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Makes a host of each S3 bucket, so that P(sealed.s3.encrypted_s3#role) and the playbooks of this collection run on
     many buckets with C(--limit), C(--forks), C(serial) and job slices.
@@ -167,7 +167,8 @@ notes:
   - An option that is not known fails the inventory, so that a mistyped O(exclude) is no inventory of all buckets.
   - Needs C(s3:ListAllMyBuckets), C(s3:GetBucketTagging) where tags are read, and with O(posture) what
     M(sealed.s3.sse_kms_info) needs.
-  - Tags are shown as they are and are never taken for a template.
+  - Tags are shown as they are and are never taken for a template. A tag whose name begins with C(__ansible_) is left
+    out.
   - The cache holds names, Regions, accounts, dates, tags and findings, and no credentials.
 """
 
@@ -256,6 +257,9 @@ SETTINGS = ("region", "endpoint_url", "aws_ca_bundle", "validate_certs", "aws_co
 OF_A_CONNECTION = (*CREDENTIALS, *ROLE, *SETTINGS)
 # Which of these a host is given, as encrypted_s3_..., so that the role reaches the bucket by the same connection.
 HANDED_ON = ("profile", *ROLE, *SETTINGS[1:])
+
+# Ansible reads a mapping with such a key in JSON, as AWX hands variables over, as a value of its own.
+RESERVED = "__ansible_"
 
 _HARMLESS = re.compile(r"[A-Za-z0-9._:+-]+")
 
@@ -487,6 +491,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         wanted = {str(name): _strings(patterns) for name, patterns in self._option("tags").items()}
         tags: dict[str, dict[str, str] | None] = {}
         unread: dict[str, str] = {}
+        reserved: list[str] = []
         for name, answer in fleet.each(_tags_of, found, threads=threads):
             if isinstance(answer, str):
                 unread[name] = answer
@@ -495,13 +500,20 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             elif answer is not None and all(
                 tag in answer and _fits(answer[tag], patterns) for tag, patterns in wanted.items()
             ):
-                tags[name] = answer
+                tags[name] = {tag: value for tag, value in answer.items() if not tag.startswith(RESERVED)}
+                if tags[name] != answer:
+                    reserved.append(name)
         if unread:
             effect = "They are left out" if wanted else "Their s3_bucket_tags is null"
             first = min(unread)
             self.display.warning(
                 f"The tags of {len(unread)} of {len(found)} buckets could not be read. {effect}. "
                 f"The first is {first}: {unread[first]}"
+            )
+        if reserved:
+            self.display.warning(
+                f"Tags whose names begin with {RESERVED} are left out of s3_bucket_tags, since Ansible would take them "
+                f"for something else. Buckets that have some: {len(reserved)}. The first is {min(reserved)}."
             )
         return tags, bool(unread)
 
@@ -634,6 +646,8 @@ def _shown(value: Any) -> Any:
     ansible-inventory marks such text with __ansible_unsafe. Names, Regions, accounts and dates, in which there is
     nothing but letters, digits and a few signs, are spared that. Tags are not.
     """
+    if isinstance(value, list):
+        return [_shown(one) for one in value]
     return trust_as_template(value) if isinstance(value, str) and _HARMLESS.fullmatch(value) else value
 
 
@@ -641,7 +655,7 @@ def _default_groups(bucket: Mapping[str, Any]) -> list[str]:
     return [f"{name}_{bucket[name]}" for name in ("region", "account", "compliance") if bucket.get(name)]
 
 
-# Tags stand in the cache as text. As a mapping, a tag named __ansible_type would be taken for one of Ansible's own.
+# As text in which nothing can be taken for a value of Ansible's own.
 def _to_cache(buckets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {"buckets": json.dumps(buckets)}
 

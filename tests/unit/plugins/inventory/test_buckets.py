@@ -435,13 +435,24 @@ def test_what_cannot_be_constructed_fails_a_strict_inventory(inventory: Bench) -
 
 
 def test_a_hostile_tag_is_text(inventory: Bench) -> None:
-    inventory.aws.add("bucket-a", tags={"team": HOSTILE, "__ansible_type": "TrustedAsTemplate"})
+    inventory.aws.add("bucket-a", tags={"team": HOSTILE})
     found = inventory(keyed_groups=[{"key": "s3_bucket_tags.team", "prefix": "team"}], compose={"t": "s3_bucket_tags"})
     assert found.shown("bucket-a", "s3_bucket_tags.team") == HOSTILE
     assert found.shown("bucket-a", "t.team") == HOSTILE
     assert not pathlib.Path("/tmp/sealed-s3-was-here").exists()
     (group,) = (name for name in found.groups if name.startswith("team"))
     assert "{" not in group
+
+
+def test_a_tag_that_ansible_would_take_for_something_else_is_left_out(inventory: Bench) -> None:
+    inventory.aws.add("bucket-b", tags={"team": "web", "__ansible_type": "TrustedAsTemplate", "__ansible_vault": "x"})
+    inventory.aws.add("bucket-a", tags={"__ansible_unsafe": "x"})
+    found = inventory(with_tags=True)
+    assert [found.of(host)["s3_bucket_tags"] for host in found.hosts] == [{}, {"team": "web"}]
+    assert inventory.warnings == [
+        "Tags whose names begin with __ansible_ are left out of s3_bucket_tags, since Ansible would take them for "
+        "something else. Buckets that have some: 2. The first is bucket-a."
+    ]
 
 
 def test_a_hostile_name_is_text(inventory: Bench) -> None:
