@@ -89,10 +89,15 @@ class ActionModule(ActionBase):
     def _of_the_credentials(wish: Wish, options: Mapping[str, Any]) -> dict[str, Any]:
         if wish.problem is not None:
             raise AnsibleActionFail(wish.problem)
-        own = fleet.Connections()
-        own.name(wish.connection)
-        given = [{**wish.connection, **one} for one in options["connections"]] or own.options
-        return {"discover": options["discover"], "connections": given, **wish.asked, **_threads(options)}
+        if options["connections"]:
+            # Each is laid over the options of the module; a role to assume is none of them.
+            own = {name: value for name, value in wish.connection.items() if name != "assume_role_arn"}
+            connections = options["connections"]
+        else:
+            own, named = {}, fleet.Connections()
+            named.name(wish.connection)
+            connections = named.options
+        return {**own, "discover": options["discover"], "connections": connections, **wish.asked, **_threads(options)}
 
 
 def _threads(options: Mapping[str, Any]) -> dict[str, Any]:

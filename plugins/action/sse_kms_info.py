@@ -16,6 +16,7 @@ class ActionModule(ActionBase):
     """The options are those of the module."""
 
     TRANSFERS_FILES = False
+    _supports_async = True
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

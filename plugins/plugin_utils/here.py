@@ -30,7 +30,10 @@ def run_module(action: ActionBase, name: str, args: Mapping[str, Any], task_vars
     given = dict(args)
     if not _is_same_here(action, task_vars):
         result: dict[str, Any] = action._execute_module(
-            module_name=f"sealed.s3.{name}", module_args=given, task_vars=task_vars
+            module_name=f"sealed.s3.{name}",
+            module_args=given,
+            task_vars=task_vars,
+            wrap_async=bool(action._task.async_val),
         )
         return result
     action._update_module_args(f"sealed.s3.{name}", given, task_vars)

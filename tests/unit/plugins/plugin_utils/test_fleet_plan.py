@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.sealed.s3.plugins.module_utils import posture
+from ansible_collections.sealed.s3.plugins.plugin_utils import fleet_plan
+from ansible_collections.sealed.s3.plugins.plugin_utils.fleet_plan import FAILED, FINE, ROLE, SEAL, Keys
+
+
+def result(*parts: str, blockers: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    plan = posture.Plan(**dict.fromkeys(parts, True)).to_dict()
+    return {"plan": plan, "blockers": list(blockers), "findings": [], **more}
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "verify", "way"),
+    [
+        (result(), "present", False, FINE),
+        (result(), "present", True, ROLE),
+        (result(), "absent", True, FINE),
+        (result("guard"), "absent", False, ROLE),
+        (result("guard"), "present", False, SEAL),
+        (result("default_encryption", "guard", "key_settings"), "present", False, SEAL),
+        (result("guard", "create_key"), "present", False, SEAL),
+        (result("guard"), "present", True, ROLE),
+        (result("create_bucket", "guard"), "present", False, ROLE),
+        (result("tags"), "present", False, ROLE),
+        (result("guard", blockers=("No.",)), "present", False, FAILED),
+        (result(blockers=("No.",)), "present", True, FAILED),
+    ],
+)
+def test_the_way_of_a_bucket(found: dict[str, Any], state: str, verify: bool, way: str) -> None:
+    assert fleet_plan.way(found, state=state, verify=verify) == way
+
+
+def test_the_sentence_of_a_host() -> None:
+    grave = [{"severity": "high", "title": "A"}, {"severity": "low", "title": "B"}]
+    assert fleet_plan.sentence(result(blockers=("No.", "Nor that.")), FAILED) == "No. Nor that."
+    assert fleet_plan.sentence(result("guard", "versioning"), ROLE) == (
+        "To do: settle the bucket, merge the guard into the bucket policy."
+    )
+    assert fleet_plan.sentence(result(), FINE) == "Nothing to do."
+    assert fleet_plan.sentence(result(findings=grave), FINE) == "Nothing to do. A."
+
+
+def add(
+    keys: Keys, host: str, *parts: str, key: str = "alias/a", chosen: str = ROLE, region: str = "eu-west-1"
+) -> bool:
+    return keys.add(host, key=key, chosen=chosen, account="1", region=region, plan=result(*parts)["plan"])
+
+
+def test_a_key_is_the_work_of_the_first_host_that_has_it() -> None:
+    keys = Keys()
+    assert not add(keys, "a", "create_key")
+    assert add(keys, "b", "create_key")
+    assert add(keys, "c", "key_settings")
+    assert not add(keys, "a", "create_key")
+    assert not add(keys, "d", "create_key", region="eu-west-2")
+    assert not add(keys, "e", "create_key", key="alias/b")
+    assert not add(keys, "f", "guard")
+    assert keys.hosts == ["a"]
+
+
+def test_what_one_bucket_alone_waits_for_is_done_with_it_unless_it_is_sealed_with_others() -> None:
+    keys = Keys()
+    add(keys, "role", "create_key", key="alias/a", chosen=ROLE)
+    add(keys, "seal", "create_key", key="alias/b", chosen=SEAL)
+    assert keys.hosts == ["seal"]
+
+
+def test_keys_are_kept_between_batches() -> None:
+    keys = Keys()
+    add(keys, "a", "create_key")
+    kept = Keys.from_dict(keys.to_dict())
+    assert add(kept, "b", "create_key")
+    assert kept.hosts == ["a"]
+    assert keys.hosts == []
