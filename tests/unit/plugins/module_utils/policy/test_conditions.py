@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
+import itertools
 import re
 import time
 from typing import Any
@@ -227,6 +229,97 @@ def test_variables_are_text_in_the_old_version(version: str | None) -> None:
 @example("a*a", "a")
 def test_wildcards_match_as_fnmatch_does(pattern: str, value: str) -> None:
     assert wildcard_match(pattern, value) == fnmatch.fnmatchcase(value, pattern)
+
+
+# --- patterns against every text of a tiny alphabet ---
+
+_LETTERS = "ab*?$"
+_LONGEST = 4
+_SHORT = ["".join(letters) for length in range(_LONGEST + 1) for letters in itertools.product(_LETTERS, repeat=length)]
+_GOES_ON = [text for text in _SHORT if text]
+_WILDCARDS = {"*": ".*", "?": "."}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Text:
+    """A policy's text: what it says, what matches it, and what is known of the request."""
+
+    text: str
+    expression: str
+    known: dict[str, str]
+    missing: frozenset[str] = frozenset()
+
+
+_literals = st.text("ab", min_size=1, max_size=3).map(lambda text: _Text(text, text, {}))
+_wildcards = st.sampled_from("*?").map(lambda text: _Text(text, _WILDCARDS[text], {}))
+_escaped = st.sampled_from("*?$").map(lambda text: _Text(f"${{{text}}}", re.escape(text), {}))
+_variables = st.builds(
+    lambda name, value: _Text(f"${{{name}}}", re.escape(value), {name: value}),
+    st.just("aws:username"),
+    st.sampled_from(["a", "ab", "*", "b?"]),
+)
+_defaults = st.sampled_from(["a", "ba"]).map(lambda text: _Text(f"${{aws:absent, '{text}'}}", text, {}))
+_open = st.just(_Text("${aws:open}", ".*", {}, frozenset(["aws:open"])))
+_parts = st.lists(_literals | _wildcards | _wildcards | _escaped | _variables | _defaults | _open, max_size=5)
+
+
+def _joined(parts: list[_Text]) -> _Text:
+    known: dict[str, str] = {}
+    for part in parts:
+        for name, value in part.known.items():
+            known.setdefault(name, value)
+    expression = "".join(
+        re.escape(known["aws:username"]) if part.text == "${aws:username}" else part.expression for part in parts
+    )
+    text = "".join(part.text for part in parts)
+    return _Text(text, expression, known, frozenset().union(*(part.missing for part in parts)))
+
+
+@given(_parts.map(_joined), st.text("ab", max_size=3))
+@example(_Text("*", ".*", {}), "")
+@example(_Text("", "", {}), "")
+@example(_Text("a", "a", {}), "a")
+@example(_Text("a*", "a.*", {}), "a")
+@example(_Text("ab*", "ab.*", {}), "a")
+@example(_Text("?*", "..*", {}), "")
+@example(_Text("**", ".*", {}), "b")
+@example(_Text("*a", ".*a", {}), "a")
+def test_patterns_match_as_regular_expressions_do(text: _Text, start: str) -> None:
+    """With the shortcuts for plain text and without them it is the same answer."""
+    pattern = pattern_of(text.text, Context({"aws:absent": None, **text.known}), version=NEW)
+    assert pattern is not None
+    assert pattern.unknown_keys == text.missing
+    matching = re.compile(text.expression, re.DOTALL)
+    for value in _SHORT:
+        assert pattern.matches(value) is bool(matching.fullmatch(value))
+    may = any(matching.fullmatch(start + rest) for rest in _GOES_ON)
+    # What is needed behind the start is not longer than the pattern.
+    if may or len(pattern.tokens) <= _LONGEST:
+        assert pattern.may_match_after(start) is may
+    # A closing * takes whatever follows, and nothing else shows that.
+    closing = text.expression.endswith(".*")
+    assert pattern.matches_all_after(start) is (closing and bool(matching.fullmatch(start)))
+    if pattern.matches_all_after(start):
+        assert all(matching.fullmatch(start + rest) for rest in _SHORT)
+
+
+@given(_parts.map(_joined), st.text("abAB", max_size=4))
+def test_patterns_match_without_regard_to_case(text: _Text, value: str) -> None:
+    pattern = pattern_of(text.text, Context({"aws:absent": None, **text.known}), version=NEW)
+    assert pattern is not None
+    found = bool(re.fullmatch(text.expression, value, re.DOTALL | re.IGNORECASE))
+    assert pattern.casefold().matches(value.casefold()) is found
+
+
+@given(st.text("ab*?:", max_size=9), st.integers(0, 3))
+def test_a_pattern_is_split_as_its_text(text: str, most: int) -> None:
+    pattern = pattern_of(text, Context({}), version=NEW)
+    assert pattern is not None
+    parts = [
+        "".join(token if isinstance(token, str) else token.text for token in part.tokens)
+        for part in pattern.split(":", most)
+    ]
+    assert parts == text.split(":", most)
 
 
 def test_wildcards_are_fast_on_hostile_patterns() -> None:
