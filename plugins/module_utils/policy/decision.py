@@ -62,6 +62,8 @@ CUSTOMER_ALGORITHM_HEADER = "x-amz-server-side-encryption-customer-algorithm"
 PRINCIPAL_ARN = "aws:PrincipalArn"
 PRINCIPAL_SERVICE = "aws:PrincipalServiceName"
 
+_NOTHING_KNOWN = Context({})
+
 _AWS_MANAGED_KEY = "alias/aws/s3"
 """Stands for the AWS managed key, whose ARN is known to S3 alone and is never that of a customer's key."""
 
@@ -234,8 +236,11 @@ def applies(statement: Mapping[str, Any], request: Request, *, version: str | No
 
 
 def covers(statement: Mapping[str, Any], request: Request, *, version: str | None) -> Verdict:
-    """Whether a statement's Resource or NotResource is about what the request is about, whatever else it says."""
-    return _resource_element(statement, request, request.condition_keys(), version)
+    """Whether a statement's Resource or NotResource is about what the request is about, whatever else it says.
+
+    Variables in it are not known.
+    """
+    return _resource_element(statement, request, _NOTHING_KNOWN, version)
 
 
 def _elements(

@@ -116,13 +116,14 @@ def _shape(policy: Document | None, bucket_arn: str) -> _Shape | None:
     if policy is None:
         return _Shape("", None)
     any_arn = f"{bucket_arn.rpartition(':')[0]}:{_ANY_BUCKET}"
+    requests = (decision.Request(bucket_arn, "s3:ListBucket"), decision.Request(bucket_arn, "s3:PutObject"))
     statements: list[dict[str, Any]] = []
     for statement in policy.statements:
         if statement.get("Effect") != "Deny":
             # It keeps its place, by which a statement without a Sid is named.
             statements.append({"Effect": "Allow"})
             continue
-        resources = _resources(statement, bucket_arn, any_arn, policy.version)
+        resources = _resources(statement, requests, any_arn, policy.version)
         if resources is None:
             return None
         others = {name: value for name, value in statement.items() if name not in ("Resource", "NotResource")}
@@ -131,13 +132,20 @@ def _shape(policy: Document | None, bucket_arn: str) -> _Shape | None:
     return _Shape(repr((policy.version, statements)), shape)
 
 
-def _resources(statement: Mapping[str, Any], bucket_arn: str, any_arn: str, version: str | None) -> list[str] | None:
-    """What is to any bucket what the statement's Resource is to this one; None where there is no such thing."""
+def _resources(
+    statement: Mapping[str, Any],
+    requests: tuple[decision.Request, decision.Request],
+    any_arn: str,
+    version: str | None,
+) -> list[str] | None:
+    """What is to any bucket what the statement's Resource is to this one; None where there is no such thing.
+
+    :param requests: one about this bucket, and one about an object of it.
+    """
     if "$" in repr((statement.get("Resource"), statement.get("NotResource"))):
         # A variable: what it is about also depends on the request.
         return None
-    bucket = decision.covers(statement, decision.Request(bucket_arn, "s3:ListBucket"), version=version)
-    objects = decision.covers(statement, decision.Request(bucket_arn, "s3:PutObject"), version=version)
+    bucket, objects = (decision.covers(statement, request, version=version) for request in requests)
     if bucket.truth is None or objects.unknown_keys - {decision.OBJECT_KEY}:
         return None
     found = [any_arn] if bucket.truth else []
