@@ -707,3 +707,18 @@ def test_what_is_incomplete_is_not_cached(inventory: Bench) -> None:
     assert run(strict_connections=False, **options).hosts == ["reports"]
     inventory.accounts["one"].before.clear()
     assert run(strict_connections=False, **options).hosts == ["uploads", "reports"]
+
+
+# --- the documentation ---
+
+
+@pytest.mark.parametrize("example", list(yaml.safe_load_all(buckets.EXAMPLES)))
+def test_the_examples_use_options_that_there_are(example: dict[str, Any]) -> None:
+    assert set(example) <= set(definitions())
+    for connection in example.get("connections", []):
+        assert set(connection) <= {"name", "regions", *buckets.OF_A_CONNECTION}
+
+
+def test_a_connection_is_documented_as_it_is_taken() -> None:
+    documented = yaml.safe_load(buckets.DOCUMENTATION)["options"]["connections"]["suboptions"]
+    assert set(documented) == {"name", "regions", *buckets.OF_A_CONNECTION}
