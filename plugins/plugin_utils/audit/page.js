@@ -642,7 +642,8 @@ function facts(bucket) {
   const { key, encryption } = bucket;
   if (bucket.exists === false) add("Bucket", "does not exist");
   if (bucket.exists === null || bucket.exists === undefined) add("Bucket", "not known whether it exists");
-  if (key) {
+  if (key && !key.arn && key.exists === false) add("Key", "none");
+  else if (key) {
     add("Key", key.arn ? value(key.arn) : "not known");
     add("Key state", key.exists === false ? "does not exist" : key.state ? value(key.state) : "not known");
     if (key.rotation) add("Rotation", rotation(key.rotation));
