@@ -122,12 +122,12 @@ def _block(condition: Any, context: Context, version: str | None) -> Iterator[Ve
 
 def wildcard_match(pattern: str, value: str) -> bool:
     """Whether the value matches a pattern with ``*`` and ``?``, with regard to case. Without backtracking."""
-    return _plain(pattern, True).matches(value)
+    return _pattern(pattern, True).matches(value)
 
 
 def arn_match(pattern: str, value: str) -> bool:
     """Whether an ARN matches a pattern: each of its six parts for itself, with ``*`` and ``?``."""
-    return _arn_match(_plain(pattern, True), value)
+    return _arn_match(_pattern(pattern, True), value)
 
 
 # --- Patterns ---------------------------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ def pattern_of(text: str, context: Context, *, version: str | None, wildcards: b
         invalid").
     """
     if "${" not in text:
-        return _plain(text, wildcards)
+        return _pattern(text, wildcards)
     tokens: list[_Token] = []
     missing: set[str] = set()
     position = 0
@@ -288,11 +288,19 @@ def _tokens(text: str, *, wildcards: bool = True) -> list[_Token]:
     return [wild.get(character, character) for character in text]
 
 
-# The same few texts are compared over and over: one policy with each kind of request, and many policies alike.
-@functools.lru_cache(maxsize=4096)
-def _plain(text: str, wildcards: bool) -> Pattern:
+def _pattern(text: str, wildcards: bool) -> Pattern:
     """The pattern of a text without variables."""
+    return _remembered(text, wildcards) if len(text) <= _REMEMBERED_AT_MOST else _plain(text, wildcards)
+
+
+def _plain(text: str, wildcards: bool) -> Pattern:
     return Pattern(_tokens(text, wildcards=wildcards))
+
+
+# The same few texts are compared over and over: one policy with each kind of request, and many policies alike. Texts
+# that nobody writes by hand would take more memory than that is worth, over thousands of policies.
+_REMEMBERED_AT_MOST = 256
+_remembered = functools.lru_cache(maxsize=4096)(_plain)
 
 
 class _Segment:

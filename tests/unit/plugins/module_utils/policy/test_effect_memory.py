@@ -74,12 +74,21 @@ def forgetful(judge: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def test_something_is_remembered() -> None:
-    assert {name for _room, name, _value in rooms()} >= {"_plain", "_denied"}
+    assert {name for _room, name, _value in rooms()} >= {"_remembered", "_denied"}
 
 
 def test_what_is_remembered_is_bounded() -> None:
     for _room, _name, value in rooms():
         assert value.cache_info().maxsize is not None
+
+
+def test_long_texts_of_policies_are_not_remembered() -> None:
+    before = conditions._remembered.cache_info().misses
+    for number in range(100):
+        assert conditions.wildcard_match(f"{number}{'a' * 10_000}*", f"{number}{'a' * 10_000}b")
+    assert conditions._remembered.cache_info().misses == before
+    assert conditions.wildcard_match(f"not seen before {id(before)}*", f"not seen before {id(before)}b")
+    assert conditions._remembered.cache_info().misses == before + 1
 
 
 @settings(deadline=None, max_examples=40)
