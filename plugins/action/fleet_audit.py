@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.sealed.s3.plugins.module_utils import posture
 from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary, sentence
 from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, here, progress
 from ansible_collections.sealed.s3.plugins.plugin_utils.audit.files import FORMATS, ReportError, write_reports
@@ -76,7 +77,7 @@ class ActionModule(ActionBase):
         except ReportError as error:
             raise AnsibleActionFail(str(error)) from error
         Display().display(sentence(counts))
-        told = {"summary": counts, "files": files, "failing": _failing(counts, options["fail_on"])}
+        told = {"summary": counts, "files": files, "failing": _failing(counts, results, options["fail_on"])}
         return {**result, "changed": False, **told, "msg": sentence(counts)}
 
     @staticmethod
@@ -104,12 +105,14 @@ def _threads(options: Mapping[str, Any]) -> dict[str, Any]:
     return {} if options["threads"] is None else {"threads": options["threads"]}
 
 
-def _failing(summary: Mapping[str, Any], fail_on: str) -> str:
+def _failing(summary: Mapping[str, Any], results: Iterable[Mapping[str, Any]], fail_on: str) -> str:
     """Why the run fails; empty where it does not."""
     if fail_on == NEVER:
         return ""
     grave = {name: summary["findings"][name] for name in THRESHOLDS[: THRESHOLDS.index(fail_on) + 1]}
-    parts = [f"{count} findings of severity {name}" for name, count in grave.items() if count]
-    if summary["could_not_look"]:
-        parts.append(f"{summary['could_not_look']} buckets that could not be looked at")
+    parts = [f"findings of severity {name} ({count})" for name, count in grave.items() if count]
+    # Something graver may be hidden behind what could not be looked at.
+    hidden = sum(bool(one["could_not_look"]) and one["compliance"] != posture.COMPLIANT for one in results)
+    if hidden:
+        parts.append(f"buckets that could not be looked at, or not at everything ({hidden})")
     return ", ".join(parts)

@@ -115,7 +115,7 @@ class _Batch:
         fleet.Answers("run").keep("all", {"summary": summary, "keys": self._keys.to_dict()})
         return {
             "todo": [wish.host for wish in todo],
-            "keys": self._keys.hosts,
+            "key_hosts": self._keys.hosts,
             "summary": summary,
             "msg": sentence(summary),
         }

@@ -102,7 +102,7 @@ failing:
   description: Why the run is to fail; empty where it is not.
   returned: success
   type: str
-  sample: 1 findings of severity high
+  sample: findings of severity high (1)
 msg:
   description: The summary in one line.
   returned: success

@@ -55,7 +55,7 @@ todo:
   type: list
   elements: str
   sample: [uploads-111122223333]
-keys:
+key_hosts:
   description: The hosts that make or settle a key for others, over all batches of the run so far.
   returned: success
   type: list

@@ -85,7 +85,7 @@ def test_each_host_has_an_outcome_of_its_own(monkeypatch: pytest.MonkeyPatch, sh
     info = Info({"seal": ("guard",), "role": ("create_bucket",)}, blocked={"blockers": ["A statement is against it."]})
     told = read(play, info, monkeypatch, threads=3)
     assert told["todo"] == ["seal", "role"]
-    assert told["keys"] == []
+    assert told["key_hosts"] == []
     assert not told["changed"]
     assert told["summary"]["buckets"] == 5
     assert told["summary"]["could_not_look"] == 1
@@ -112,7 +112,7 @@ def test_each_host_has_an_outcome_of_its_own(monkeypatch: pytest.MonkeyPatch, sh
 def test_the_role_is_handed_what_was_read_unless_another_host_makes_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     play = FakePlay(dict.fromkeys(("a", "b", "c", "fine"), KEYED))
     told = read(play, Info(dict.fromkeys("abc", ("create_key", "create_bucket"))), monkeypatch)
-    assert told["keys"] == ["a"]
+    assert told["key_hosts"] == ["a"]
     args = {**fleet.Wishes(play.action(fleet_posture.ActionModule), play.task_vars).of("a").asked}
     assert fleet.handed_over("a", {**args, "bucket": "a"}) is not None
     assert [fleet.handed_over(host, {**args, "bucket": host}) for host in ("b", "c", "fine")] == [None] * 3
@@ -133,7 +133,7 @@ def test_batches_of_a_run_are_summed_up(monkeypatch: pytest.MonkeyPatch) -> None
     first = read(FakePlay({"a": KEYED}), Info(plans), monkeypatch)
     second = read(FakePlay({"b": KEYED}), Info(plans), monkeypatch)
     assert (first["summary"]["buckets"], second["summary"]["buckets"]) == (1, 2)
-    assert (first["keys"], second["keys"]) == ([], ["a"])
+    assert (first["key_hosts"], second["key_hosts"]) == ([], ["a"])
 
 
 def test_what_goes_wrong_for_all_is_told_by_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,13 +258,15 @@ def test_an_audit_of_hosts_writes_reports(monkeypatch: pytest.MonkeyPatch, tmp_p
     report = json.loads(Path(told["files"]["json"]).read_text(encoding="utf-8"))
     assert [one["name"] for one in report["buckets"]] == ["a", "b", "localhost"]
     assert told["summary"] == report["summary"]
-    assert told["failing"] == "1 findings of severity high, 1 buckets that could not be looked at"
+    assert told["failing"] == (
+        "findings of severity high (1), buckets that could not be looked at, or not at everything (1)"
+    )
     assert shown == [told["msg"]]
 
 
 @pytest.mark.parametrize(
     ("fail_on", "failing"),
-    [("never", ""), ("high", "1 findings of severity high"), ("info", "1 findings of severity high")],
+    [("never", ""), ("high", "findings of severity high (1)"), ("info", "findings of severity high (1)")],
 )
 def test_an_audit_fails_from_a_chosen_severity_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fail_on: str, failing: str
