@@ -143,7 +143,11 @@ def inventory(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Bench:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     bench = Bench(tmp_path)
-    monkeypatch.setattr(sessions.Session, "_make", lambda session, *wanted: bench.client(session, *wanted))
+
+    def make(session: sessions.Session, *wanted: Any) -> Any:
+        return bench.client(session, *wanted)
+
+    monkeypatch.setattr(sessions.Session, "_make", make)
     return bench
 
 
