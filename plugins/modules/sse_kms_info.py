@@ -38,11 +38,13 @@ options:
         and the options of the guard. What it leaves out is taken from the options of the task. O(key_settings) and
         O(tags) are taken as a whole from one or the other.
     type: list
+    version_added: 0.2.0
     elements: raw
   discover:
     description:
       - Look at the buckets that the credentials own, of each of O(connections). An empty mapping means all of them.
     type: dict
+    version_added: 0.2.0
     suboptions:
       prefix:
         description: Only buckets whose names begin with this.
@@ -60,6 +62,7 @@ options:
     description:
       - Whether the results of many buckets have the bucket policies.
     type: bool
+    version_added: 0.2.0
     default: false
   results_file:
     description:
@@ -68,6 +71,7 @@ options:
       - It is made for its owner alone, and replaced where it is there. The folder has to be there.
       - For O(buckets) and O(discover) alone.
     type: path
+    version_added: 0.2.0
   state:
     description:
       - With V(present), the bucket is to be sealed under O(key).
