@@ -64,11 +64,12 @@ def _comparisons(comparisons: Iterable[Mapping[str, Any]]) -> str:
                     f"{comparison['buckets']:,}",
                     f"{ours}: {_shown(figures[ours])}",
                     f"{theirs}: {_shown(figures[theirs])}",
+                    " / ".join(f"{_worked(comparison['contenders'][name]):.2f}" for name in (ours, theirs)),
                     _calls(comparison["contenders"], ours, theirs),
                     *_verdict(pair, figures),
                 )
             )
-    return _table(("", "what", "buckets", "ours, s", "against, s", "calls", "reached", "goal"), rows)
+    return _table(("", "what", "buckets", "ours, s", "against, s", "of a core, s", "calls", "reached", "goal"), rows)
 
 
 def _shown(figures: Figures) -> str:
@@ -77,6 +78,11 @@ def _shown(figures: Figures) -> str:
     if len(figures.seconds) == 1:
         return f"**{figures.median:.2f}** (one run)"
     return f"**{figures.median:.2f}** ({low:.2f} to {high:.2f}, {len(figures.seconds)} runs)"
+
+
+def _worked(runs: Sequence[Mapping[str, Any]]) -> float:
+    """The median of the seconds that a core worked for a contender."""
+    return Figures(tuple(run["processor"] for run in runs)).median
 
 
 def _calls(contenders: Mapping[str, Sequence[Mapping[str, Any]]], ours: str, theirs: str) -> str:

@@ -181,6 +181,7 @@ def _peak(process: int) -> float:
 def to_json(run: Run) -> dict[str, Any]:
     return {
         "seconds": round(run.seconds, 3),
+        "processor": round(run.processor, 3),
         "calls": dict(run.calls),
         **({"peaks": dict(run.peaks)} if run.peaks else {}),
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from buckets import NotAsMeant
-from running import Run, Runner, calls_in, peaks_of
+from running import Run, Runner, calls_in, peaks_of, to_json
 
 RECAP = """\
 PLAY RECAP *********************************************************************
@@ -29,6 +29,12 @@ LOG = """\
 
 def run(printed: str) -> Run:
     return Run(1.0, 0.5, {"s3.ListBuckets": 1, "s3.GetBucketPolicy": 2}, printed)
+
+
+def test_the_raw_numbers_are_kept() -> None:
+    told = to_json(Run(1.23456, 0.5, {"s3.ListBuckets": 1}, "long", {"own": 60.0}))
+    assert told == {"seconds": 1.235, "processor": 0.5, "calls": {"s3.ListBuckets": 1}, "peaks": {"own": 60.0}}
+    assert "peaks" not in to_json(run(""))
 
 
 def test_the_recap_is_read() -> None:
