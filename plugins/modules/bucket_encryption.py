@@ -70,6 +70,7 @@ notes:
     so with a warning and in RV(blocked_encryption_types_supported), sets the rest, and does not count them as a change.
 seealso:
   - module: sealed.s3.sse_kms_policy
+  - module: sealed.s3.sse_kms_seal
   - module: sealed.s3.sse_kms_info
   - module: amazon.aws.s3_bucket
 extends_documentation_fragment:

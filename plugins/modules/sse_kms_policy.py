@@ -74,6 +74,7 @@ notes:
   - RV(previous_policy) is what to put back when the outcome is not what was wanted.
 seealso:
   - module: sealed.s3.bucket_encryption
+  - module: sealed.s3.sse_kms_seal
   - module: sealed.s3.sse_kms_info
   - plugin: sealed.s3.guard_policy
     plugin_type: filter
