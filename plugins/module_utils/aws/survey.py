@@ -80,7 +80,7 @@ class Answer:
             "connection": self.asked.connection,
             "account": self.account,
             "region": self.region,
-            "tags": None if self.tags is None else dict(self.tags),
+            "tags": None if self.tags is None else _told(self.tags),
             **seen,
             **shape,
         }
@@ -246,5 +246,10 @@ def _shown_key(key: ObservedKey, arn: str | None) -> dict[str, Any]:
         **key.state.to_dict(),
         "exists": True,
         "rotation": None if key.rotation is None or isinstance(key.rotation, NotRead) else key.rotation.to_dict(),
-        "tags": None if key.tags is None or isinstance(key.tags, NotRead) else dict(key.tags),
+        "tags": None if key.tags is None or isinstance(key.tags, NotRead) else _told(key.tags),
     }
+
+
+def _told(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags for a module's result. Ansible would take some names for its own marks, and fail on what they hold."""
+    return {name: value for name, value in tags.items() if not name.startswith("__ansible_")}

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def found(entry: dict[str, Any], *parts: str, **more: Any) -> dict[str, Any]:
 class Info:
     """sse_kms_info: answers for each host with what ``plans`` says, last host first."""
 
-    def __init__(self, plans: dict[str, tuple[str, ...]], **more: Any) -> None:
+    def __init__(self, plans: Mapping[str, tuple[str, ...]], **more: Any) -> None:
         self.plans, self.more = plans, more
         self.args: dict[str, Any] = {}
         self.failure: str | None = None

@@ -838,3 +838,10 @@ def test_no_policy_stays_in_memory(
     gc.collect()
     assert most[0] <= 2 * 4 + 1
     assert (len(seen), alive()) == (150, 0)
+
+
+def test_tags_that_ansible_would_misread_are_left_out() -> None:
+    aws = FakeAws()
+    aws.add_bucket("uploads-1", tags={"__ansible_type": "AnsibleUnsafe", "owner": "platform"})
+    run = run_module(aws, "sse_kms_info", discover={"tags": {"owner": "*"}})
+    assert run["buckets"][0]["tags"] == {"owner": "platform"}

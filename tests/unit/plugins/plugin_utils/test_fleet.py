@@ -69,7 +69,12 @@ def test_a_host_asks_for_what_the_role_would_ask_for() -> None:
 def test_hosts_that_differ_in_their_bucket_alone_are_templated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     templated: list[int] = []
     original = Wishes._templated
-    monkeypatch.setattr(Wishes, "_templated", staticmethod(lambda *given: (templated.append(1), original(*given))[1]))
+
+    def counted(*given: Any) -> Any:
+        templated.append(1)
+        return original(*given)
+
+    monkeypatch.setattr(Wishes, "_templated", staticmethod(counted))
     same = {"encrypted_s3_key_alias": "seal"}
     found, _play = wishes(
         {

@@ -24,7 +24,7 @@ AWAY = {"changed": False, "ran": "away"}
 @pytest.fixture(autouse=True)
 def module(monkeypatch: pytest.MonkeyPatch) -> None:
     def main() -> None:
-        given = json.loads(basic._ANSIBLE_ARGS)["ANSIBLE_MODULE_ARGS"]
+        given = json.loads(basic._ANSIBLE_ARGS or b"")["ANSIBLE_MODULE_ARGS"]
         print(json.dumps({"changed": False, "ran": "here", "args": given}))
         sys.exit(0)
 
@@ -87,7 +87,12 @@ def test_what_a_module_raises_comes_out(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_only_the_role_is_handed_what_was_just_read(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(fleet, "handed_over", lambda host, args: asked.append((host, args)) or {"ran": "before"})
+
+    def handed_over(host: str, args: Any) -> Any:
+        asked.append((host, args))
+        return {"ran": "before"}
+
+    monkeypatch.setattr(fleet, "handed_over", handed_over)
     play, task_vars = play_here()
     made = action(play, **ARGS)
     assert made.run(task_vars=task_vars)["ran"] == "here"
