@@ -278,8 +278,8 @@ class Posture:
     :ivar key_arn: the ARN that everything was compared with: of the key that is there, or the one that stands for a
         key still to be created; None where no key could be determined.
     :ivar matters: what could not be looked at although it was asked about.
-    :ivar decisions: what the policy says to each kind of upload, see :func:`effect.decisions`; None where the policy
-        was not read.
+    :ivar decisions: what the policy says to each kind of upload, see :meth:`effect.OnBucket.decisions`; None where the
+        policy was not read.
     """
 
     findings: tuple[Finding, ...]
@@ -757,16 +757,17 @@ class _Assessment:
         )
         if isinstance(policy, NotRead):
             return
-        self.decisions = effect.decisions(policy, self.bucket_arn, self.key_arn)
+        effects = effect.OnBucket(policy, self.bucket_arn)
+        self.decisions = effects.decisions(self.key_arn)
         if self.key_arn is None:
-            self._tls(policy)
+            self._tls(effects)
             return
         try:
             spec = replace(self.intent.guard, key_arn=self.key_arn)
         except PolicyError as error:
             # The key is of another Region than those that are accepted beside it.
             self.blockers.append(str(error))
-            self._tls(policy)
+            self._tls(effects)
             return
         try:
             planned = plan.guarded(policy, spec, on_conflict=self.intent.on_conflict)
@@ -777,9 +778,9 @@ class _Assessment:
         self.plan["guard"] = planned.merge.changed
         self._lockout()
         self._denied_writes(policy)
-        self._guard_findings(policy, spec, planned.merge)
+        self._guard_findings(policy, effects.judge(spec), spec, planned.merge)
         self._conflict_findings(planned.conflicts)
-        self._tls(policy)
+        self._tls(effects)
 
     def _lockout(self) -> None:
         """Only where the guard would be written: one that is there already locks nobody out anew."""
@@ -811,9 +812,10 @@ class _Assessment:
     def bucket_arn(self) -> str:
         return f"arn:{self.observed.partition}:s3:::{self.intent.bucket}"
 
-    def _guard_findings(self, policy: Document | None, spec: GuardSpec, merged: merge.Merge) -> None:
+    def _guard_findings(
+        self, policy: Document | None, effective: effect.Effect, spec: GuardSpec, merged: merge.Merge
+    ) -> None:
         ours = [statement for statement in policy.statements if guard.is_ours(statement)] if policy else []
-        effective = effect.judge(policy, spec)
         open_requests = list(effective.passing)
         named = _named_keys(ours)
         strangers = sorted(named - set(spec.keys))
@@ -884,11 +886,8 @@ class _Assessment:
                 else "See whether the statement is meant so.",
             )
 
-    def _tls(self, policy: Document | None) -> None:
-        if all(
-            decision.decide(policy, request).outcome == decision.DENIED
-            for request in effect.plain_http(self.bucket_arn)
-        ):
+    def _tls(self, effects: effect.OnBucket) -> None:
+        if effects.denies_plain_http():
             return
         asked = self.intent.guard.require_tls
         self._find(

@@ -39,17 +39,55 @@ class Effect:
     denied_by: tuple[Label, ...]
 
 
+class OnBucket:
+    """A policy on a bucket, to ask what it does there.
+
+    Many buckets have policies that differ in nothing but the bucket's name. What was once judged of one is not judged
+    anew for the next.
+    """
+
+    def __init__(self, policy: Document | None, bucket_arn: str) -> None:
+        self._policy = policy
+        self._bucket_arn = bucket_arn
+        self._shape = _shape(policy, bucket_arn)
+
+    def judge(self, spec: GuardSpec) -> Effect:
+        """Hold the policy against the guard, request by request."""
+        if self._shape is None:
+            return _judge(self._policy, spec)
+        return _judge_shape(self._shape, replace(spec, bucket=_ANY_BUCKET))
+
+    def decisions(self, key_arn: str | None) -> dict[str, dict[str, str]]:
+        """What the policy says to each kind of upload: by :data:`decision.REQUEST_KINDS`, and by the key-id model.
+
+        :param key_arn: the key that objects are to end up under; None: one that no policy names.
+        :returns: ``allowed``, ``denied`` or ``unknown`` for each. Of a request only its encryption is settled.
+        """
+        if self._shape is None:
+            return _decisions(self._policy, self._bucket_arn, key_arn)
+        told = _decisions_of_shape(self._shape, key_arn)
+        return {name: dict(models) for name, models in told.items()}
+
+    def denies_plain_http(self) -> bool:
+        """Whether the policy denies all requests without TLS."""
+        if self._shape is None:
+            return _denies_plain_http(self._policy, self._bucket_arn)
+        return _denies_plain_http_of_shape(self._shape)
+
+
 def judge(policy: Document | None, spec: GuardSpec) -> Effect:
     """Hold the policy against the guard, request by request."""
-    shape = _shape(policy, spec.bucket_arn)
-    if shape is None:
-        return _judge(policy, spec)
-    return _judge_shape(shape, replace(spec, bucket=_ANY_BUCKET))
+    return OnBucket(policy, spec.bucket_arn).judge(spec)
+
+
+def decisions(policy: Document | None, bucket_arn: str, key_arn: str | None) -> dict[str, dict[str, str]]:
+    """What the policy says to each kind of upload; see :meth:`OnBucket.decisions`."""
+    return OnBucket(policy, bucket_arn).decisions(key_arn)
 
 
 @functools.lru_cache(maxsize=256)
 def _judge_shape(shape: _Shape, spec: GuardSpec) -> Effect:
-    return _judge(shape.policy, spec)
+    return _judge(shape.policy(), spec)
 
 
 def _judge(policy: Document | None, spec: GuardSpec) -> Effect:
@@ -63,22 +101,9 @@ def _judge(policy: Document | None, spec: GuardSpec) -> Effect:
     return Effect(tuple(passing), tuple(denying))
 
 
-def decisions(policy: Document | None, bucket_arn: str, key_arn: str | None) -> dict[str, dict[str, str]]:
-    """What the policy says to each kind of upload: by :data:`decision.REQUEST_KINDS`, and by the key-id model.
-
-    :param key_arn: the key that objects are to end up under; None: one that no policy names.
-    :returns: ``allowed``, ``denied`` or ``unknown`` for each. Of a request only its encryption is settled.
-    """
-    shape = _shape(policy, bucket_arn)
-    if shape is None:
-        return _decisions(policy, bucket_arn, key_arn)
-    told = _decisions_of_shape(shape, f"{bucket_arn.rpartition(':')[0]}:{_ANY_BUCKET}", key_arn)
-    return {name: dict(models) for name, models in told.items()}
-
-
 @functools.lru_cache(maxsize=256)
-def _decisions_of_shape(shape: _Shape, bucket_arn: str, key_arn: str | None) -> dict[str, dict[str, str]]:
-    return _decisions(shape.policy, bucket_arn, key_arn)
+def _decisions_of_shape(shape: _Shape, key_arn: str | None) -> dict[str, dict[str, str]]:
+    return _decisions(shape.policy(), shape.bucket_arn, key_arn)
 
 
 def _decisions(policy: Document | None, bucket_arn: str, key_arn: str | None) -> dict[str, dict[str, str]]:
@@ -97,14 +122,20 @@ def _decisions(policy: Document | None, bucket_arn: str, key_arn: str | None) ->
 
 @dataclass(frozen=True)
 class _Shape:
-    """A policy as it is to its bucket, without the bucket's name. Many buckets have policies of one shape.
+    """A policy as it is to its bucket, without the bucket's name.
 
+    :ivar bucket_arn: that of :data:`_ANY_BUCKET`.
     :ivar text: what makes it equal to another.
-    :ivar policy: a policy that is to :data:`_ANY_BUCKET` what the policy is to its bucket.
     """
 
+    bucket_arn: str
     text: str
-    policy: Document | None = field(compare=False)
+    like: Document | None = field(compare=False)
+    statements: list[dict[str, Any]] = field(compare=False)
+
+    def policy(self) -> Document | None:
+        """A policy that is to :data:`_ANY_BUCKET` what the policy is to its bucket."""
+        return None if self.like is None else self.like.with_statements(self.statements)
 
 
 def _shape(policy: Document | None, bucket_arn: str) -> _Shape | None:
@@ -113,9 +144,9 @@ def _shape(policy: Document | None, bucket_arn: str) -> _Shape | None:
     Of a bucket's name a decision only depends on what the Resource of each statement is about: the bucket, its objects
     or some of them.
     """
-    if policy is None:
-        return _Shape("", None)
     any_arn = f"{bucket_arn.rpartition(':')[0]}:{_ANY_BUCKET}"
+    if policy is None:
+        return _Shape(any_arn, "", None, [])
     requests = (decision.Request(bucket_arn, "s3:ListBucket"), decision.Request(bucket_arn, "s3:PutObject"))
     statements: list[dict[str, Any]] = []
     for statement in policy.statements:
@@ -128,8 +159,7 @@ def _shape(policy: Document | None, bucket_arn: str) -> _Shape | None:
             return None
         others = {name: value for name, value in statement.items() if name not in ("Resource", "NotResource")}
         statements.append({**others, "Resource": resources})
-    shape = policy.with_statements(statements)
-    return _Shape(repr((policy.version, statements)), shape)
+    return _Shape(any_arn, repr((policy.version, statements)), policy, statements)
 
 
 def _resources(
@@ -192,10 +222,19 @@ def _requests(spec: GuardSpec) -> Iterator[tuple[str, decision.Request]]:
             decision.Request(spec.bucket_arn, operation, headers=to_other_key, other_headers_known=False),
         )
     yield "default_encryption_change", decision.Request(spec.bucket_arn, "PutBucketEncryption")
-    yield from (("plain_http", request) for request in plain_http(spec.bucket_arn))
+    yield from (("plain_http", request) for request in _plain_http(spec.bucket_arn))
 
 
-def plain_http(bucket_arn: str) -> Iterator[decision.Request]:
+@functools.lru_cache(maxsize=256)
+def _denies_plain_http_of_shape(shape: _Shape) -> bool:
+    return _denies_plain_http(shape.policy(), shape.bucket_arn)
+
+
+def _denies_plain_http(policy: Document | None, bucket_arn: str) -> bool:
+    return all(decision.decide(policy, request).outcome == decision.DENIED for request in _plain_http(bucket_arn))
+
+
+def _plain_http(bucket_arn: str) -> Iterator[decision.Request]:
     """Requests over plain HTTP that a policy with TLS alone denies: to read, to write, to list."""
     for action in ("s3:GetObject", "s3:PutObject", "s3:ListBucket"):
         yield decision.Request(bucket_arn, action, secure=False, other_headers_known=False)

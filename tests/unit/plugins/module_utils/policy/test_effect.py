@@ -122,8 +122,10 @@ def test_what_is_judged_by_its_shape_is_judged_as_it_is(
         {"Version": version, "Statement": [_without_sid_twice(statements, one) for one in statements]}
     )
     assert effect.judge(judged, spec) == effect._judge(judged, spec)
-    told = effect.decisions(judged, spec.bucket_arn, spec.key_arn)
+    told = effect.OnBucket(judged, spec.bucket_arn).decisions(spec.key_arn)
     assert told == effect._decisions(judged, spec.bucket_arn, spec.key_arn)
+    shut = effect.OnBucket(judged, spec.bucket_arn).denies_plain_http()
+    assert shut == effect._denies_plain_http(judged, spec.bucket_arn)
 
 
 def _without_sid_twice(statements: list[dict[str, Any]], one: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +144,9 @@ def test_a_policy_of_the_same_shape_is_decided_about_once(monkeypatch: pytest.Mo
     for name in ("one-of-many", "two-of-many", "three-of-many"):
         spec = guard.GuardSpec(name, KEY.replace("1234abcd", "5678abcd"))
         effect.judge(policy(*guard.statements(spec)), spec)
-        effect.decisions(policy(*guard.statements(spec)), spec.bucket_arn, spec.key_arn)
+        there = effect.OnBucket(policy(*guard.statements(spec)), spec.bucket_arn)
+        there.decisions(spec.key_arn)
+        assert there.denies_plain_http()
         if name == "one-of-many":
             first = len(decided)
     assert first > 0
@@ -150,12 +154,12 @@ def test_a_policy_of_the_same_shape_is_decided_about_once(monkeypatch: pytest.Mo
 
 
 def test_what_was_told_of_one_bucket_can_be_changed_without_harm_to_the_next() -> None:
-    told = effect.decisions(None, f"arn:aws:s3:::{BUCKET}", KEY)
-    told["sse_s3"]["effective"] = "nonsense"
-    assert effect.decisions(None, f"arn:aws:s3:::{BUCKET}", KEY)["sse_s3"]["effective"] == decision.ALLOWED
+    there = effect.OnBucket(None, f"arn:aws:s3:::{BUCKET}")
+    there.decisions(KEY)["sse_s3"]["effective"] = "nonsense"
+    assert there.decisions(KEY)["sse_s3"]["effective"] == decision.ALLOWED
 
 
 def test_a_statement_without_what_it_is_about_is_judged_as_it_is() -> None:
     nowhere = Document(({"Effect": "Deny", "Principal": "*", "Action": "s3:*"},))
-    told = effect.decisions(nowhere, f"arn:aws:s3:::{BUCKET}", KEY)
+    told = effect.OnBucket(nowhere, f"arn:aws:s3:::{BUCKET}").decisions(KEY)
     assert {outcome for models in told.values() for outcome in models.values()} == {decision.UNKNOWN}
