@@ -31,6 +31,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = ActionBase.validate_argument_spec(self, argument_spec=ARGUMENTS)
+        fleet.refuse_elsewhere(self)
         variables = task_vars or {}
         wanted = fleet.Wishes(self, variables)
         wishes = {host: wanted.of(host) for host in variables["ansible_play_batch"]}

@@ -43,6 +43,8 @@ options:
   discover:
     description:
       - Look at the buckets that the credentials own, of each of O(connections). An empty mapping means all of them.
+      - A connection that cannot list its buckets is among the results as one that could not be looked at. The module
+        fails when none can.
     type: dict
     version_added: 0.2.0
     suboptions:

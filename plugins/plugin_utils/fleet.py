@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.sealed.s3.plugins.module_utils import posture
@@ -160,6 +160,18 @@ def unread(wish: Wish, problem: str) -> dict[str, Any]:
     nothing = posture.unread(posture.NotRead(problem)).to_dict()
     place = {"name": wish.bucket, "connection": "", "account": None, "region": None, "exists": None, "tags": None}
     return {**place, "key": None, "encryption": None, "policy": None, **nothing}
+
+
+def refuse_elsewhere(action: ActionBase) -> None:
+    """Refuse to run anywhere but where ansible-playbook runs, as its user: answers are handed over in files.
+
+    :raises AnsibleActionFail: elsewhere.
+    """
+    if action._connection.transport != "local" or action._connection.become:
+        raise AnsibleActionFail(
+            "Buckets as hosts are worked on where ansible-playbook runs, as its user. Take ansible_connection and "
+            "ansible_become off the hosts, and --become off the command."
+        )
 
 
 def folder_of_the_run() -> Path:

@@ -34,12 +34,14 @@ class Found:
     :ivar listed: where it was found by listing: then it is known to be there and whose it is.
     :ivar tags: what its tags have to be for it to be looked at; a value of ``*`` stands for any.
     :ivar regions: in which Regions it has to be to be looked at, where listing did not say; empty: in any.
+    :ivar not_listed: it stands for all buckets of its connection, which could not be listed.
     """
 
     asked: Asked
     listed: fleet.Listed | None = None
     tags: Mapping[str, str] | None = None
     regions: tuple[str, ...] = ()
+    not_listed: NotRead | None = None
 
 
 @dataclass(frozen=True)
@@ -97,23 +99,26 @@ class Survey:
     def discover(self, params: Mapping[str, Any]) -> Iterator[Found]:
         """The buckets of every connection that ``discover`` fits.
 
+        A connection that cannot list its buckets stands in for them, as one that could not be looked at.
+
         :param params: the module's parameters.
-        :raises AwsError: where a connection cannot list its buckets.
+        :raises AwsError: where no connection can list its buckets.
         """
         wanted = params["discover"]
         regions = tuple(wanted["regions"] or ())
+        refused: list[AwsError] = []
         for name in self._connections.names:
-            for listed in self._listed(name, wanted["prefix"], regions):
-                asked = Asked(listed.name, name, listed.region, {**params, "bucket": listed.name})
-                yield Found(asked, listed, wanted["tags"], regions)
-
-    def _listed(self, connection: str, prefix: str | None, regions: tuple[str, ...]) -> Iterator[fleet.Listed]:
-        try:
-            yield from fleet.list_buckets(self._connections.session(connection), prefix=prefix, regions=regions)
-        except AwsError as error:
-            if len(self._connections.names) > 1:
-                error.args = (f"Connection {printable(connection)}: {error}",)
-            raise
+            try:
+                listing = fleet.list_buckets(self._connections.session(name), prefix=wanted["prefix"], regions=regions)
+                for listed in listing:
+                    asked = Asked(listed.name, name, listed.region, {**params, "bucket": listed.name})
+                    yield Found(asked, listed, wanted["tags"], regions)
+            except AwsError as error:
+                refused.append(error)
+                if len(refused) == len(self._connections.names):
+                    raise
+                them = Asked(f"(buckets of {printable(name)})", name, None, params)
+                yield Found(them, not_listed=NotRead(str(error), getattr(error, "action", None)))
 
     def look(self, found: Found) -> Answer | None:
         """Read one bucket and judge it; None for one whose tags or Region are not those that were asked for.
@@ -122,6 +127,8 @@ class Survey:
         """
         asked = found.asked
         account, region = None, asked.region
+        if found.not_listed is not None:
+            return Answer(asked, account, region, failure=found.not_listed)
         try:
             fleet_arguments.refused(asked)
             bucket_name.validate(asked.name)

@@ -303,3 +303,14 @@ def test_an_audit_that_cannot_be_says_so(monkeypatch: pytest.MonkeyPatch, tmp_pa
     (tmp_path / "file").touch()
     with pytest.raises(AnsibleActionFail, match="could not be written"):
         audit(FakePlay({"a": KEYED}), Info({}), monkeypatch, tmp_path / "file")
+
+
+@pytest.mark.parametrize("kind", [fleet_posture.ActionModule, fleet_audit.ActionModule])
+@pytest.mark.parametrize("where", [{"transport": "ssh"}, {"become": "sudo"}])
+def test_files_are_handed_over_here_alone(kind: Any, where: dict[str, Any], tmp_path: Path) -> None:
+    play = FakePlay({"a": KEYED})
+    action = play.action(kind, **({"folder": str(tmp_path)} if kind is fleet_audit.ActionModule else {}))
+    for name, value in where.items():
+        setattr(action._connection, name, value)
+    with pytest.raises(AnsibleActionFail, match="where ansible-playbook runs, as its user"):
+        action.run(task_vars=play.task_vars)

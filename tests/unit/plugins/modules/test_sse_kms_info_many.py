@@ -642,8 +642,18 @@ def test_every_connection_is_searched_and_one_that_fails_is_named() -> None:
     ]
     other.fail("ListBuckets", Fault("ExpiredToken", "The token has expired"))
     run = look(aws, **options)
+    assert [(one["name"], one["compliance"]) for one in run["buckets"]] == [
+        ("mine", "compliant"),
+        ("(buckets of staging)", "could_not_look"),
+    ]
+    (missing,) = run["buckets"][1]["could_not_look"]
+    assert missing["message"].startswith("Could not list the buckets: the credentials have expired.")
+    assert run["summary"]["could_not_look"] == 1
+    for one in (aws, other):
+        one.fail("ListBuckets", Fault("AccessDenied", "no", 403))
+    run = look(aws, **options)
     assert (run.failed, run.exit_code) == (True, 1)
-    assert run.msg.startswith("Connection staging: Could not list the buckets: the credentials have expired.")
+    assert run.msg.startswith("Not permitted to list the buckets")
     aws.fail("ListBuckets", Fault("AccessDenied", "no", 403))
     alone = look(aws, discover={})
     assert alone.msg.startswith("Not permitted to list the buckets: s3:ListAllMyBuckets is denied.")
