@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 # Subresources of a bucket, by their query (Amazon S3 API Reference).
 BUCKET_OPERATIONS = {
@@ -128,35 +128,54 @@ class Proxy:
 
     def pass_on(self, request: BaseHTTPRequestHandler) -> None:
         """Send a request to the endpoint, and its answer back."""
-        body = _body(request)
+        body = body_of(request)
         name = operation(request.command, request.path, request.headers, body)
         self.board.arrive(self.run, name)
         if name in self.board.rules.refused:
             self.calls.append({"operation": name, "status": 400, "expected_bucket_owner": None})
-            _send(request, 400, {"Content-Type": "application/x-amz-json-1.1"}, _DENIED)
+            send(request, 400, {"Content-Type": "application/x-amz-json-1.1"}, _DENIED)
             return
-        upstream = http.client.HTTPConnection(self.upstream.hostname or "", self.upstream.port)
-        headers = {key: value for key, value in request.headers.items() if key.lower() not in _NOT_PASSED}
-        upstream.request(
-            request.command, request.path, body=body, headers={**headers, "Content-Length": str(len(body))}
-        )
-        answer = upstream.getresponse()
-        content = answer.read()
-        upstream.close()
+        answer = ask(self.upstream, request, body)
+        content = answer.content
         if name == "ListGrants" and self.board.rules.unnamed_grants and answer.status == 200:
             content = _without_names(content)
         owner = request.headers.get("x-amz-expected-bucket-owner")
         call = {"operation": name, "status": answer.status, "expected_bucket_owner": owner}
         self.calls.append({**call, "body": body.decode(errors="replace")} if name in _WITH_BODY else call)
         self.board.answer(self.run, name)
-        headers = {key: value for key, value in answer.getheaders() if key.lower() not in _NOT_PASSED}
-        length = answer.getheader("Content-Length") if request.command == "HEAD" else None
-        _send(request, answer.status, headers, content, length=length)
+        send(request, answer.status, answer.headers, content, length=answer.length)
 
 
-def _send(
+@dataclass(frozen=True)
+class Answer:
+    """What an endpoint answered.
+
+    :ivar length: of the content, where there is none because only the headers were asked for.
+    """
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+    length: str | None
+
+
+def ask(endpoint: SplitResult, request: BaseHTTPRequestHandler, body: bytes) -> Answer:
+    """Send a request on to an endpoint."""
+    upstream = http.client.HTTPConnection(endpoint.hostname or "", endpoint.port)
+    headers = {key: value for key, value in request.headers.items() if key.lower() not in _NOT_PASSED}
+    upstream.request(request.command, request.path, body=body, headers={**headers, "Content-Length": str(len(body))})
+    answer = upstream.getresponse()
+    content = answer.read()
+    upstream.close()
+    headers = {key: value for key, value in answer.getheaders() if key.lower() not in _NOT_PASSED}
+    length = answer.getheader("Content-Length") if request.command == "HEAD" else None
+    return Answer(answer.status, headers, content, length)
+
+
+def send(
     request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], content: bytes, *, length: str | None = None
 ) -> None:
+    """Answer a request."""
     request.send_response_only(status)
     for key, value in headers.items():
         request.send_header(key, value)
@@ -171,7 +190,8 @@ _WITH_BODY = frozenset(("PutBucketPolicy", "PutBucketEncryption"))
 _NOT_PASSED = frozenset(("connection", "content-length", "transfer-encoding", "expect", "keep-alive"))
 
 
-def _body(request: BaseHTTPRequestHandler) -> bytes:
+def body_of(request: BaseHTTPRequestHandler) -> bytes:
+    """What was sent with a request."""
     if request.headers.get("Expect", "").lower() == "100-continue":
         request.send_response_only(100)
         request.end_headers()
