@@ -122,7 +122,7 @@ class LocalStack:
         self.stop()
 
     def _start(self) -> None:
-        port = _free_port()
+        port = free_port()
         self.http_endpoint = f"http://127.0.0.1:{port}"
         self.endpoint = f"https://127.0.0.1:{port}" if self.enforce else self.http_endpoint
         ours = ("AWS_", "SEALED_S3_ENFORCE")
@@ -188,7 +188,8 @@ class LocalStack:
             os.killpg(self._process.pid, number)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback interface that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
