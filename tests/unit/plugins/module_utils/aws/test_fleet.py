@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import threading
 import time
 import traceback
@@ -148,7 +149,7 @@ def test_what_is_done_first_comes_out_first() -> None:
         return number
 
     results = each(work, range(5), threads=2)
-    early = [next(results) for _ in range(4)]
+    early = list(itertools.islice(results, 4))
     assert sorted(early) == [1, 2, 3, 4]
     rest.set()
     assert list(results) == [0]
