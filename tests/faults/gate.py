@@ -1,0 +1,239 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A gate in front of LocalStack: counts the calls, and lets the chosen ones meet a fault.
+
+Where microburst has the fault, the call is passed on by way of it; else the gate does it itself.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "molecule" / "shared"))
+
+from environments import program
+from kinds import CUT, LOST, SLOW, STALE, Fault
+from localstack import free_port
+from proxy import Answer, Board, Proxy, Rules, ask, body_of, operation, send
+
+# For how long a read is stale, in seconds that were waited.
+STALE_FOR = 2.0
+_START_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as it came: which operation of which service, and how many of it have come."""
+
+    service: str
+    operation: str
+    number: int
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing."""
+        return self.operation.startswith(("Get", "Head", "List", "Describe"))
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.number}"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Which call meets which fault.
+
+    :ivar lasting: all calls of the operation from this one on.
+    """
+
+    fault: Fault
+    call: Call
+    lasting: bool
+
+    def meets(self, call: Call) -> bool:
+        """Whether a call is meant."""
+        if call.operation != self.call.operation:
+            return False
+        return call.number >= self.call.number if self.lasting else call.number == self.call.number
+
+
+class Microburst:
+    """The proxy of that name, in an environment and a process of its own, for the time of a ``with`` block."""
+
+    def __init__(self, endpoint: str) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._process = subprocess.Popen(
+            [program("faults", "microburst"), "--upstream", endpoint, "--port", str(port), "--no-resign"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Microburst:
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                self._control("GET", "health")
+                return self
+            except OSError as error:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    self._process.kill()
+                    raise SystemExit(f"microburst did not start: {error}") from error
+                time.sleep(0.1)
+
+    def __exit__(self, *_failure: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def inject(self, fault: Fault) -> None:
+        """From now on, inject this fault and no other."""
+        self._control("POST", "rules", fault.microburst_rules())
+
+    def _control(self, method: str, what: str, body: Any = None) -> None:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.url}/_microburst/{what}", data, {"Content-Type": "application/json"}, method=method
+        )
+        with urllib.request.urlopen(request, timeout=5):
+            pass
+
+
+class Gate(Proxy):
+    """The gate, open or with an aim.
+
+    :param slow: how long a slow answer is held back, in seconds.
+    :param now: the seconds that were waited so far; those that a module waits are not waited in truth.
+    :ivar seen: the calls since the last :meth:`set`.
+    :ivar struck: how many of them met the fault.
+    """
+
+    def __init__(self, endpoint: str, microburst: Microburst, *, slow: float, now: Callable[[], float]) -> None:
+        self.microburst = microburst
+        self.slow = slow
+        self.now = now
+        self._counting = threading.Lock()
+        self.set(None)
+        super().__init__(endpoint, board=Board(Rules()), run=0)
+
+    def __enter__(self) -> Gate:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self.close()
+
+    def set(self, aim: Aim | None) -> None:
+        """Begin to count anew, and let what the aim says meet its fault."""
+        if hasattr(self, "_over"):
+            self._over.set()
+        self._over = threading.Event()
+        self.aim = aim
+        self.seen: list[Call] = []
+        self.struck = 0
+        self._numbers: Counter[str] = Counter()
+        self._first: dict[str, Answer] = {}
+        self._stale_since: float | None = None
+        if aim is not None and not aim.fault.own:
+            self.microburst.inject(aim.fault)
+
+    def pass_on(self, request: BaseHTTPRequestHandler) -> None:
+        """Let a call through, or let it meet the fault."""
+        body = body_of(request)
+        call = self._counted(operation(request.command, request.path, request.headers, body), request)
+        aim = self.aim
+        try:
+            if aim is None or not self._meets(aim, call):
+                answer = ask(self.upstream, request, body)
+                self._first.setdefault(call.operation, answer)
+                _answer(request, answer)
+            elif aim.fault.own:
+                self._by_ourselves(aim.fault.own, request, body, call)
+            else:
+                self._by_microburst(aim.fault, request, body)
+        except (OSError, http.client.HTTPException):
+            _reset(request)
+
+    def _counted(self, name: str, request: BaseHTTPRequestHandler) -> Call:
+        # AWS Signature Version 4: Credential=<access key>/<date>/<Region>/<service>/aws4_request.
+        service = request.headers.get("Authorization", "").partition("/aws4_request")[0].rpartition("/")[2]
+        with self._counting:
+            self._numbers[name] += 1
+            call = Call(service, name, self._numbers[name])
+            self.seen.append(call)
+        return call
+
+    def _meets(self, aim: Aim, call: Call) -> bool:
+        if aim.fault.own != STALE or aim.lasting:
+            return aim.meets(call)
+        # The same moment of the service for all reads, however many there are.
+        if self._stale_since is None and aim.meets(call):
+            self._stale_since = self.now()
+        return (
+            self._stale_since is not None
+            and call.operation == aim.call.operation
+            and self.now() < self._stale_since + STALE_FOR
+        )
+
+    def _by_microburst(self, fault: Fault, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        cuts = "response" in next(iter(fault.rules.values()))
+        try:
+            answer = ask(urlsplit(self.microburst.url), request, body)
+        except (OSError, http.client.HTTPException):
+            self.struck += 1
+            raise
+        self.struck += not cuts or bool(answer.content)
+        _answer(request, answer)
+
+    def _by_ourselves(self, what: str, request: BaseHTTPRequestHandler, body: bytes, call: Call) -> None:
+        answer = ask(self.upstream, request, body)
+        if what == STALE:
+            old = self._first.get(call.operation)
+            self.struck += old is not None and old.content != answer.content
+            _answer(request, old or answer)
+        elif what == CUT:
+            self.struck += bool(answer.content)
+            half = answer.content[: len(answer.content) // 2]
+            send(request, answer.status, answer.headers, half, length=answer.length or str(len(answer.content)))
+        else:
+            self.struck += 1
+            if what == SLOW:
+                self._over.wait(self.slow)
+            else:
+                assert what == LOST
+            _reset(request)
+
+
+def _answer(request: BaseHTTPRequestHandler, answer: Answer) -> None:
+    send(request, answer.status, answer.headers, answer.content, length=answer.length)
+
+
+def _reset(request: BaseHTTPRequestHandler) -> None:
+    """End the connection as a crash does: with a reset."""
+    request.close_connection = True
+    # No lingering: what is not sent yet is thrown away.
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.connection.close()

@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lets each call of each run meet each fault, and tells what came of it.
+
+    python tests/faults/run.py                  some of the cases, in under a minute
+    python tests/faults/run.py --all [--write]  all of them; --write puts the table in docs/reliability.md
+    python tests/faults/run.py --all --only seal --call PutBucketPolicy --fault lost
+
+Ends with 1 where something came of a fault that may not be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "harness"))
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2] / ".cache"))
+
+# The user's own account has no part in this.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
+
+from gate import Aim, Gate, Microburst
+from kinds import BY_NAME, FAULTS
+from localstack import LocalStack, stop_on_signals
+from stage import READ_TIMEOUT, Clock, Modules, Stage
+from subjects import SUBJECTS, Subject
+from table import Row, rows, write
+from trial import Expected, Trial, Tried
+
+# The short form: the calls that change something or see what came of it, with the faults that differ most.
+SHORT_SUBJECTS = ("policy", "key", "seal")
+SHORT_CALLS = ("GetBucketPolicy", "PutBucketPolicy", "PutBucketEncryption", "PutKeyPolicy", "TagResource")
+SHORT_FAULTS = ("throttled", "conflict", "lost", "half", "denied", "stale")
+
+
+def short(subject: Subject, aim: Aim) -> bool:
+    """Whether a case belongs to the short form."""
+    return (
+        subject.name in SHORT_SUBJECTS
+        and aim.call.operation in SHORT_CALLS
+        and aim.fault.name in SHORT_FAULTS
+        and (aim.lasting or aim.fault.name != "throttled")
+    )
+
+
+def cases(trial: Trial, options: argparse.Namespace) -> Iterator[tuple[Subject, Expected, list[Aim]]]:
+    """What is tried, by the subject."""
+    for subject in SUBJECTS:
+        if options.only and subject.name not in options.only:
+            continue
+        if not options.all and not options.only and subject.name not in SHORT_SUBJECTS:
+            continue
+        expected = trial.expected(subject)
+        aims = [
+            aim
+            for aim in trial.cases(expected)
+            if (options.all or short(subject, aim))
+            and (not options.call or aim.call.operation in options.call)
+            and (not options.fault or aim.fault.name in options.fault)
+        ]
+        yield subject, expected, aims
+
+
+def perform(trial: Trial, options: argparse.Namespace) -> tuple[list[Tried], list[Row]]:
+    """Try all that was chosen."""
+    tried: list[Tried] = []
+    table: list[Row] = []
+    for subject, expected, aims in cases(trial, options):
+        start = time.monotonic()
+        of_subject = []
+        for aim in aims:
+            one = trial.attempt(subject, aim, expected)
+            of_subject.append(one)
+            if options.messages and one.msg:
+                print(f"  {one}: {one.came}\n    {one.msg}")
+            for problem in one.problems:
+                print(f"WRONG {one}: {problem}\n    {one.msg}", flush=True)
+        print(f"{subject.name}: {len(aims)} cases in {time.monotonic() - start:.0f} s", flush=True)
+        tried += of_subject
+        table += rows(subject, expected.calls, of_subject)
+    return tried, table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--all", action="store_true", help="all cases, not only some")
+    parser.add_argument("--only", nargs="+", choices=[subject.name for subject in SUBJECTS], help="these runs alone")
+    parser.add_argument("--call", nargs="+", metavar="OPERATION", help="these calls alone")
+    parser.add_argument("--fault", nargs="+", choices=list(BY_NAME), help="these faults alone")
+    parser.add_argument("--messages", action="store_true", help="show what each failure says")
+    parser.add_argument("--write", action="store_true", help="put the table in docs/reliability.md")
+    options = parser.parse_args(arguments)
+    if options.write and (not options.all or options.only or options.call or options.fault):
+        parser.error("--write needs --all and nothing that leaves cases out")
+    stop_on_signals()
+    clock = Clock()
+    with LocalStack() as localstack, Microburst(localstack.endpoint) as microburst:
+        with Gate(localstack.endpoint, microburst, slow=READ_TIMEOUT * 1.5, now=clock.now) as gate:
+            trial = Trial(Stage(localstack.endpoint), gate, Modules(clock))
+            tried, table = perform(trial, options)
+    struck = [one for one in tried if one.came]
+    wrong = [one for one in struck if one.problems]
+    came = sorted({one.came for one in struck})
+    counts = ", ".join(f"{sum(one.came == what for one in struck)} {what}" for what in came)
+    print(f"{len(struck)} faults struck: {counts}. {len(wrong)} of them ended as they may not.")
+    if options.write and not wrong:
+        write(table, struck, FAULTS)
+    return 1 if wrong or not struck else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table in docs/reliability.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gate import Call
+from kinds import FAULTS, Fault
+from subjects import Subject
+from trial import Tried
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN = "<!-- the table of tests/faults/run.py --all --write: begin -->"
+END = "<!-- the table of tests/faults/run.py --all --write: end -->"
+NONE = "-"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A call of a run.
+
+    :ivar cells: by the fault's name, what came of it: once, then lasting.
+    """
+
+    subject: Subject
+    call: Call
+    cells: dict[str, str]
+
+
+def rows(subject: Subject, calls: Sequence[Call], tried: Sequence[Tried]) -> list[Row]:
+    """The rows of a run, in the order of its calls."""
+    found = []
+    for call in dict.fromkeys(calls):
+        cells = {}
+        for fault in FAULTS:
+            came = [one.came for one in tried if one.aim.call == call and one.aim.fault is fault]
+            struck = [what or NONE for what in came]
+            # One word where both ended alike.
+            cells[fault.name] = " / ".join(dict.fromkeys(struck)) if struck else NONE
+        found.append(Row(subject, call, cells))
+    return found
+
+
+def lines(table: Sequence[Row], struck: Sequence[Tried], faults: Sequence[Fault]) -> list[str]:
+    """The text between the markers."""
+    came = sorted({one.came for one in struck})
+    counts = ", ".join(f"{sum(one.came == what for one in struck)} times *{what}*" for what in came)
+    told = [f"{len(struck)} faults struck: {counts}.", ""]
+    for title in dict.fromkeys(row.subject.title for row in table):
+        told += [f"**{title}**", ""]
+        told += ["| Call | " + " | ".join(fault.name for fault in faults) + " |"]
+        told += ["|---" * (len(faults) + 1) + "|"]
+        for row in table:
+            if row.subject.title == title:
+                told.append(f"| {row.call} | " + " | ".join(row.cells[fault.name] for fault in faults) + " |")
+        told.append("")
+    told += ["| Fault | What happens | Injected by |", "|---|---|---|"]
+    told += [f"| {fault.name} | {fault.meaning} | {fault.injected_by} |" for fault in faults]
+    return told
+
+
+def write(table: Sequence[Row], struck: Sequence[Tried], faults: Sequence[Fault]) -> None:
+    """Put it between the markers of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    head, _begin, rest = text.partition(BEGIN)
+    _old, _end, tail = rest.partition(END)
+    middle = "\n".join(lines(table, struck, faults))
+    PAGE.write_text(f"{head}{BEGIN}\n\n{middle}\n\n{END}{tail}", encoding="utf-8")

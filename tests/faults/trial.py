@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One call of one run meets one fault: what came of it, and whether that may be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gate import Aim, Call, Gate
+from kinds import FAULTS, STALE
+from stage import SECRETS, Modules, Ran, Stage, Target, foreign_in
+from subjects import Subject
+
+# What came of a run.
+DONE = "done"
+NOTHING = "nothing"
+PART = "part"
+UNKNOWN = "unknown"
+
+_SENTENCES = re.compile(r"[A-Z].*\.", re.DOTALL)
+# How a sentence says that a write may have come through or not.
+_NOT_KNOWN = "not known whether"
+# How a sentence says that something has been changed.
+_CHANGED = re.compile(r"\b(?:was|were|had been) (?:written|set|changed|deleted)|admits both keys")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a run does that meets no fault.
+
+    :ivar calls: its calls, in their order.
+    :ivar wanted: what is there then, without the names of its target.
+    """
+
+    calls: tuple[Call, ...]
+    wanted: Any
+
+
+@dataclass
+class Tried:
+    """A case that was tried.
+
+    :ivar came: what came of it; empty where the fault had nothing to strike.
+    :ivar problems: what may not be.
+    """
+
+    subject: Subject
+    aim: Aim
+    came: str = ""
+    msg: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lasting = "lasting" if self.aim.lasting else "once"
+        return f"{self.subject.name}: {self.aim.call}, {self.aim.fault.name} {lasting}"
+
+
+class Trial:
+    """Tries cases on one stage, through one gate."""
+
+    def __init__(self, stage: Stage, gate: Gate, modules: Modules) -> None:
+        self.stage = stage
+        self.gate = gate
+        self.modules = modules
+
+    def expected(self, subject: Subject) -> Expected:
+        """Run it without faults.
+
+        :raises SystemExit: where even that fails.
+        """
+        target = self._prepared(subject)
+        ran = self._run(subject, target)
+        if ran.failed:
+            raise SystemExit(f"{subject.name} fails without any fault: {ran.output}")
+        calls = tuple(self.gate.seen)
+        return Expected(calls, target.without_names(self.stage.observe(target)))
+
+    def cases(self, expected: Expected) -> Iterator[Aim]:
+        """Every call and every fault that it can meet, once and lasting."""
+        for call in dict.fromkeys(expected.calls):
+            for fault in FAULTS:
+                # Of a read that was not made before there is no older answer.
+                stale = fault.own == STALE
+                if fault.concerns(call.service) and not (stale and (call.number == 1 or not call.reads)):
+                    yield from (Aim(fault, call, lasting) for lasting in (False, True))
+
+    def attempt(self, subject: Subject, aim: Aim, expected: Expected) -> Tried:
+        """Try one case."""
+        tried = Tried(subject, aim)
+        target = self._prepared(subject)
+        before = self.stage.observe(target)
+        ran = self._run(subject, target, aim)
+        struck = self.gate.struck
+        after = self.stage.observe(target)
+        if not struck:
+            return tried
+
+        tried.msg = ran.msg
+        problems = tried.problems
+        problems += self._of_others(before, after, "after the fault")
+        problems += _secrets(ran)
+        changed = before != after
+        if ran.crashed:
+            tried.came = "traceback"
+            problems.append(f"a traceback: {ran.crashed.strip().splitlines()[-1]}")
+        elif not ran.failed:
+            tried.came = DONE
+            if target.without_names(after) != expected.wanted:
+                problems.append("it says that it is done, and what is there is not what was wanted")
+        else:
+            tried.came = _came_of(ran, changed)
+            problems += _of_failure(ran, target, before, after)
+
+        self.gate.set(None)
+        again = self._run(subject, target)
+        final = self.stage.observe(target)
+        if again.failed:
+            problems.append(f"a further run without the fault fails: {again.msg or again.crashed}")
+        elif target.without_names(final) != expected.wanted:
+            problems.append("after a further run without the fault, what is there is not what was wanted")
+        elif bool(again.result.get("changed")) != (final != after):
+            problems.append("the further run does not tell truly whether it changed anything")
+        problems += self._of_others(before, final, "after the further run")
+        return tried
+
+    def _prepared(self, subject: Subject) -> Target:
+        def run(module: str, options: Mapping[str, Any]) -> None:
+            ran = self.modules.run(module, self.gate.url, options)
+            if ran.failed:
+                raise SystemExit(f"Could not prepare {subject.name}: {ran.output}")
+
+        self.gate.set(None)
+        return subject.prepare(self.stage, run)
+
+    def _run(self, subject: Subject, target: Target, aim: Aim | None = None) -> Ran:
+        self.gate.set(aim)
+        return self.modules.run(subject.module, self.gate.url, subject.options(target))
+
+    @staticmethod
+    def _of_others(before: Mapping[str, Any], after: Mapping[str, Any], when: str) -> list[str]:
+        return [] if foreign_in(before) == foreign_in(after) else [f"statements of others were changed, {when}"]
+
+
+def _came_of(ran: Ran, changed: bool) -> str:
+    if _NOT_KNOWN in ran.msg:
+        return UNKNOWN
+    return PART if changed else NOTHING
+
+
+def _of_failure(ran: Ran, target: Target, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with how a failure is told."""
+    changed = before != after
+    if not _SENTENCES.fullmatch(ran.msg):
+        yield "what it says is no sentence"
+    named = (target.bucket, target.key_arn, "whose credentials")
+    if not any(name in ran.msg for name in named):
+        yield "the sentence does not name the step"
+    if _NOT_KNOWN in ran.msg:
+        if not ran.result.get("changed"):
+            yield "it is not known whether something was changed, and it says that nothing was"
+    elif bool(ran.result.get("changed")) != changed:
+        yield f"it says changed={ran.result.get('changed')}, and changed is {changed}"
+    elif changed and not _CHANGED.search(ran.msg):
+        yield "the sentence does not say what was changed"
+    if changed and before["policy"] != after["policy"] and ran.result.get("previous_policy") != before["policy"]:
+        yield "the policy was changed, and previous_policy is not what was there before"
+    if before["key_policy"] != after["key_policy"] and ran.result.get("previous_policy") != before["key_policy"]:
+        yield "the key's policy was changed, and previous_policy is not what was there before"
+
+
+def _secrets(ran: Ran) -> list[str]:
+    said = json.dumps(ran.output)
+    return [f"{name} is in what it says" for name, value in SECRETS.items() if value in said]
