@@ -152,6 +152,39 @@ def test_a_conflicting_operation_that_does_not_end_is_told(aws: FakeAws, waits: 
     assert len(waits) == 4
 
 
+class Cut:
+    """A client whose answers are those, one after the other."""
+
+    def __init__(self, service: str, *answers: dict[str, Any]) -> None:
+        self.meta = boto3.client(service, region_name=REGION).meta
+        self.left = list(answers)
+
+    def __getattr__(self, _method: str) -> Callable[..., dict[str, Any]]:
+        return lambda **_parameters: self.left.pop(0)
+
+
+def test_an_answer_that_is_cut_short_is_asked_for_again(waits: list[float]) -> None:
+    client = Cut("kms", {}, {"KeyRotationEnabled": True})
+    assert call(client, "GetKeyRotationStatus", asked="read") == {"KeyRotationEnabled": True}
+    assert waits == [0.5]
+
+
+def test_a_policy_that_is_cut_short_is_asked_for_again(waits: list[float]) -> None:
+    client = Cut("s3", {"Policy": '{"State'}, {"Policy": '{"Statement"'}, {"Policy": "{}"})
+    assert call(client, "GetBucketPolicy", asked="read") == {"Policy": "{}"}
+    assert waits == [0.5, 1.0]
+
+
+def test_a_policy_that_stays_as_it_is_is_handed_on(waits: list[float]) -> None:
+    assert call(Cut("s3", *[{"Policy": "{"}] * 3), "GetBucketPolicy", asked="read") == {"Policy": "{"}
+
+
+@pytest.mark.parametrize("operation", ["DescribeKey", "GetKeyPolicy", "GetKeyRotationStatus", "ListResourceTags"])
+def test_an_answer_that_lacks_what_it_has_to_tell_is_none(waits: list[float], operation: str) -> None:
+    with pytest.raises(Unreachable, match=r"Could not read: the answer has no [A-Za-z]+, also after 3 tries"):
+        call(Cut("kms", *[{}] * 3), operation, asked="read")
+
+
 @pytest.mark.parametrize("code", ["NoSuchBucket", "AccessDenied"])
 def test_an_answer_that_will_not_change_is_not_asked_for_again(aws: FakeAws, waits: list[float], code: str) -> None:
     failure(aws, Fault(code, "No", 404))
