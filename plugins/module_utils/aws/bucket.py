@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.sealed.s3.plugins.module_utils import bucket_name
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, NotFound, NotPermitted, Refused
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
+    AwsError,
+    BadCredentials,
+    NotFound,
+    NotPermitted,
+    Refused,
+)
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
 
@@ -152,6 +158,15 @@ class Bucket:
                 f"{caller.account}, or s3:ListBucket is denied. Run with credentials of the account that owns it, or "
                 f"allow s3:ListBucket on the bucket.{'' if self._session.uses_tls else plain}",
                 action=error.action,
+                code=error.code,
+            ) from error
+        except AwsError as error:
+            if error.code != "400":
+                raise
+            # An answer to HEAD has no body, so that S3 cannot say which.
+            raise BadCredentials(
+                f"Could not look at bucket {self.name}: S3 does not take the request and gives no reason to this one. "
+                "The credentials have expired, mostly: get new ones and run again.",
                 code=error.code,
             ) from error
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})

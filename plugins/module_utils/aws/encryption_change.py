@@ -17,7 +17,12 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import (
     Bucket,
     EncryptionRule,
 )
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
+    AwsError,
+    Refused,
+    UnknownOutcome,
+    may_have_come_through,
+)
 
 # Waits between reads, in seconds, while S3 hands out the rule of before the write: bucket configurations are
 # eventually consistent (Amazon S3 User Guide, "Amazon S3 data consistency model").
@@ -156,8 +161,11 @@ def _foretold(bucket: Bucket, planned: Outcome) -> Outcome:
 
 def _write(bucket: Bucket, planned: Outcome) -> Outcome:
     before, wanted = planned.before, planned.after
-    written = _put(bucket, wanted, before=before)
-    there = _read_back(bucket, before=before, written=written)
+    written, lost = _put_or_lose(bucket, wanted, before=before)
+    there = _read_back(bucket, before=before, written=written, lost=lost)
+    if lost is not None and there.same_as(before or EncryptionRule(AES256)):
+        lost.args = (f"{lost} It was read again, and it is as it was before.",)
+        raise lost
     if there.same_as(wanted):
         told = there.blocked_encryption_types is not None
         return replace(planned, blocked_types_supported=True if told else planned.blocked_types_supported)
@@ -182,6 +190,18 @@ def _write(bucket: Bucket, planned: Outcome) -> Outcome:
     )
 
 
+def _put_or_lose(
+    bucket: Bucket, wanted: EncryptionRule, *, before: EncryptionRule | None
+) -> tuple[EncryptionRule, AwsError | None]:
+    """As :func:`_put`, with what failed so that the write may have come through all the same."""
+    try:
+        return _put(bucket, wanted, before=before), None
+    except AwsError as error:
+        if not may_have_come_through(error):
+            raise
+        return wanted, error
+
+
 def _put(bucket: Bucket, wanted: EncryptionRule, *, before: EncryptionRule | None) -> EncryptionRule:
     """Write the rule; without blocked encryption types where the service does not understand them.
 
@@ -202,8 +222,13 @@ def _put(bucket: Bucket, wanted: EncryptionRule, *, before: EncryptionRule | Non
     return plain
 
 
-def _read_back(bucket: Bucket, *, before: EncryptionRule | None, written: EncryptionRule) -> EncryptionRule:
-    """The rule after a write. While it is the one of before, S3 may just not have caught up."""
+def _read_back(
+    bucket: Bucket, *, before: EncryptionRule | None, written: EncryptionRule, lost: AwsError | None
+) -> EncryptionRule:
+    """The rule after a write. While it is the one of before, S3 may just not have caught up.
+
+    :param lost: why it is not known whether the write came through.
+    """
     try:
         there = bucket.default_encryption()
         for wait in READ_BACK_WAITS:
@@ -212,6 +237,8 @@ def _read_back(bucket: Bucket, *, before: EncryptionRule | None, written: Encryp
             time.sleep(wait)
             there = bucket.default_encryption()
     except AwsError as error:
+        if lost is not None:
+            raise UnknownOutcome(lost, "it was set", error) from error
         error.args = (
             f"Default encryption of bucket {bucket.name} was set, and could not be read back to see that it came "
             f"through. {error}",

@@ -40,9 +40,31 @@ class Unreachable(AwsError):
     """No answer came: not reached, too slow, or throttled past all retries. Nothing is known about what was asked."""
 
 
+class UnknownOutcome(Unreachable):
+    """A write failed, and whether it came through all the same cannot be told. Counts as a change.
+
+    :param error: how the write failed.
+    :param done: what may have been done: ``the policy was written``.
+    :param unread: why that cannot be told.
+    """
+
+    def __init__(self, error: AwsError, done: str, unread: Exception | None = None) -> None:
+        why = "" if unread is None else f", since it could not be read again: {str(unread).rstrip('.')}"
+        super().__init__(
+            f"{error} It is not known whether {done}{why}. Run again: what is done is not done twice.",
+            code=error.code,
+            **{**error.details, "changed": True},
+        )
+
+
 class BadCredentials(Unreachable):
     """There are no credentials, or AWS does not take them. Nothing is known about what was asked."""
 
 
 class Refused(AwsError):
     """A precondition does not hold. Nothing was changed because of it."""
+
+
+def may_have_come_through(error: AwsError) -> bool:
+    """Whether a write may have been carried out although it failed: the answer was lost, or AWS failed on the way."""
+    return isinstance(error, Unreachable) and not isinstance(error, BadCredentials)

@@ -9,7 +9,12 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
+    AwsError,
+    Refused,
+    UnknownOutcome,
+    may_have_come_through,
+)
 from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
 from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeyFacts, KeyPlan, KeySettings
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
@@ -80,7 +85,11 @@ def apply(key: Key, settings: KeySettings, *, facts: KeyFacts, planned: KeyPlan)
         if planned.tags:
             key.put_tags(planned.tags)
             done.append("tags")
-    except (AwsError, PolicyError) as error:
+    except (AwsError, PolicyError) as failed:
+        error = failed
+        if isinstance(failed, AwsError) and may_have_come_through(failed) and "changed" not in failed.details:
+            error = UnknownOutcome(failed, "that was done")
+        error.details["changed"] = bool(done) or bool(error.details.get("changed"))
         if facts.policy is not None:
             error.details.setdefault("previous_policy", facts.policy.to_dict())
         if done:
@@ -89,40 +98,79 @@ def apply(key: Key, settings: KeySettings, *, facts: KeyFacts, planned: KeyPlan)
                 f"{error} Before that, {', '.join(done)} of key {key.arn} had been changed already; "
                 "a further run does the rest.",
             )
-        raise
+        raise error from failed.__cause__
     return after
 
 
 def _write_policy(key: Key, spec: key_policy.KeyPolicySpec, before: documents.Document) -> documents.Document:
-    """Merge, write, read back; again on the fresh policy when someone else wrote in between."""
-    for _attempt in range(POLICY_TRIES):
-        merged = key_policy.merge(before, spec)
-        if not merged.changed or merged.document is None:
-            return before
-        key_policy.check_size(merged.document)
-        key.put_policy(merged.document, principals=(*(spec.admins or ()), *(spec.users or ())))
-        there = _read_back(key, before=before, written=merged.document)
-        if not key_policy.merge(there, spec).changed:
-            lost = lost_statements(before, there)
-            if lost:
-                raise Refused(
-                    f"The policy of key {key.arn} was written, and statements that were there before are not there "
-                    f"now: {', '.join(shown(name) for name in lost)}. Someone else changed the policy at the same "
-                    "time, or took them out. Compare it with previous_policy."
-                )
-            return there
-        before = there
+    """Merge, write, read back; again on the fresh policy when someone else wrote in between.
+
+    :raises AwsError, PolicyError: with ``changed`` in the details where it is known whether the policy was written.
+    """
+    written = False
+    try:
+        for _attempt in range(POLICY_TRIES):
+            merged = key_policy.merge(before, spec)
+            if not merged.changed or merged.document is None:
+                return before
+            key_policy.check_size(merged.document)
+            lost = _put_or_lose(key, merged.document, spec)
+            written = written or lost is None
+            there = _read_back(key, before=before, written=merged.document, lost=lost)
+            if lost is not None and documents.equal(there, before):
+                lost.args = (f"{lost} It was read again, and it is as it was before.",)
+                raise lost
+            written = True
+            if not key_policy.merge(there, spec).changed:
+                _check_lost(key, before, there)
+                return there
+            before = there
+    except (AwsError, PolicyError) as error:
+        error.details["changed"] = written or isinstance(error, UnknownOutcome)
+        raise
     raise Refused(
         f"The policy of key {key.arn} was written {POLICY_TRIES} times, and each time it read differently afterwards: "
-        "someone else is changing it too. Find out who, and run again."
+        "someone else is changing it too. Find out who, and run again.",
+        changed=True,
     )
 
 
-def _read_back(key: Key, *, before: documents.Document, written: documents.Document) -> documents.Document:
-    there = key.policy()
-    for wait in READ_BACK_WAITS:
-        if documents.equal(there, written) or not documents.equal(there, before):
-            break
-        time.sleep(wait)
+def _check_lost(key: Key, before: documents.Document, there: documents.Document) -> None:
+    lost = lost_statements(before, there)
+    if lost:
+        raise Refused(
+            f"The policy of key {key.arn} was written, and statements that were there before are not there "
+            f"now: {', '.join(shown(name) for name in lost)}. Someone else changed the policy at the same "
+            "time, or took them out. Compare it with previous_policy."
+        )
+
+
+def _put_or_lose(key: Key, document: documents.Document, spec: key_policy.KeyPolicySpec) -> AwsError | None:
+    """Write it. What fails so that the write may have come through all the same is returned, to be looked after."""
+    try:
+        key.put_policy(document, principals=(*(spec.admins or ()), *(spec.users or ())))
+    except AwsError as error:
+        if not may_have_come_through(error):
+            raise
+        return error
+    return None
+
+
+def _read_back(
+    key: Key, *, before: documents.Document, written: documents.Document, lost: AwsError | None
+) -> documents.Document:
+    try:
         there = key.policy()
+        for wait in READ_BACK_WAITS:
+            if documents.equal(there, written) or not documents.equal(there, before):
+                break
+            time.sleep(wait)
+            there = key.policy()
+    except (AwsError, PolicyError) as error:
+        if lost is not None:
+            raise UnknownOutcome(lost, "the policy was written", error) from error
+        error.args = (
+            f"The policy of key {key.arn} was written, and could not be read back to see that it came through. {error}",
+        )
+        raise
     return there

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
+    AwsError,
+    Refused,
+    UnknownOutcome,
+    may_have_come_through,
+)
 from ansible_collections.sealed.s3.plugins.module_utils.backup import Backup
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document
@@ -135,9 +140,13 @@ def _write(bucket: Bucket, plan: Planner, *, before: Document | None, planned: P
     try:
         for attempt in range(WRITES):
             document = wanted.merge.document
-            _put(bucket, document)
+            lost = _put_or_lose(bucket, document)
+            written = written or lost is None
+            there = _read_back(bucket, before=current, written=document, lost=lost)
+            if lost is not None and documents.equal(there, current):
+                lost.args = (f"{lost} It was read again, and it is as it was before.",)
+                raise lost
             written = True
-            there = _read_back(bucket, before=current, written=document)
             if documents.equal(there, document):
                 return Outcome(before=before, after=document, plan=planned, interfered=attempt > 0)
             _check_lost(bucket, document, there)
@@ -146,7 +155,7 @@ def _write(bucket: Bucket, plan: Planner, *, before: Document | None, planned: P
                 return Outcome(before=before, after=there, plan=planned, interfered=True)
             current = there
     except (AwsError, PolicyError) as error:
-        error.details["changed"] = written
+        error.details["changed"] = written or isinstance(error, UnknownOutcome)
         raise
     raise Refused(
         f"The policy of bucket {bucket.name} was written {WRITES} times, and each time it read differently afterwards: "
@@ -154,6 +163,17 @@ def _write(bucket: Bucket, plan: Planner, *, before: Document | None, planned: P
         policy=current.to_dict() if current else None,
         changed=True,
     )
+
+
+def _put_or_lose(bucket: Bucket, document: Document | None) -> AwsError | None:
+    """Write it. What fails so that the write may have come through all the same is returned, to be looked after."""
+    try:
+        _put(bucket, document)
+    except AwsError as error:
+        if not may_have_come_through(error):
+            raise
+        return error
+    return None
 
 
 def _check_lost(bucket: Bucket, written: Document | None, there: Document | None) -> None:
@@ -212,10 +232,14 @@ def _principals(statement: dict[str, Any]) -> list[str]:
     return [str(name) for name in documents.as_list(named.get("AWS", []))] if isinstance(named, dict) else []
 
 
-def _read_back(bucket: Bucket, *, before: Document | None, written: Document | None) -> Document | None:
+def _read_back(
+    bucket: Bucket, *, before: Document | None, written: Document | None, lost: AwsError | None = None
+) -> Document | None:
     """The policy after a write.
 
     While it is the one of before, S3 may just not have caught up; a third one counts when it is read twice.
+
+    :param lost: why it is not known whether the write came through.
     """
     try:
         there = bucket.policy()
@@ -228,6 +252,8 @@ def _read_back(bucket: Bucket, *, before: Document | None, written: Document | N
                 break
             there = again
     except (AwsError, PolicyError) as error:
+        if lost is not None:
+            raise UnknownOutcome(lost, "the policy was written", error) from error
         error.args = (
             f"The policy of bucket {bucket.name} was written, and could not be read back to see that it came through. "
             f"{error}",

@@ -445,3 +445,39 @@ def test_a_reading_back_that_fails_says_that_it_was_set(aws: FakeAws) -> None:
     assert ended.failed
     assert "was set, and could not be read back" in ended.msg
     assert ended["previous_encryption"] == AES256_SHOWN
+
+
+LOST = Fault("InternalError", "We encountered an internal error.", 500)
+
+
+def lose(aws: FakeAws) -> None:
+    """Carry out the next write, and lose the answer."""
+
+    def fail() -> None:
+        raise LOST
+
+    aws.once_after("PutBucketEncryption", fail)
+
+
+def test_a_write_whose_answer_is_lost_counts_when_it_is_there(aws: FakeAws) -> None:
+    lose(aws)
+    ended = settle(aws)
+    assert not ended.failed
+    assert ended["changed"] is True
+    assert aws.writes == ["PutBucketEncryption"]
+
+
+def test_a_write_that_failed_and_is_not_there_changed_nothing(aws: FakeAws) -> None:
+    aws.fail("PutBucketEncryption", LOST)
+    ended = settle(aws)
+    assert ended.msg.endswith("It was read again, and it is as it was before.")
+    assert not ended.result.get("changed")
+
+
+def test_a_write_that_may_have_come_through_and_cannot_be_looked_at_is_told_as_a_change(aws: FakeAws) -> None:
+    lose(aws)
+    aws.once_after("GetBucketEncryption", lambda: aws.deny("GetBucketEncryption"))
+    ended = settle(aws)
+    assert "It is not known whether it was set, since it could not be read again: Not permitted" in ended.msg
+    assert ended["changed"] is True
+    assert ended["previous_encryption"] == AES256_SHOWN

@@ -727,6 +727,59 @@ def test_a_conflicting_change_that_does_not_end_is_told(aws: FakeAws, bucket: Fa
     assert sum(aws.waits) < 12
 
 
+LOST = Fault("InternalError", "We encountered an internal error.", 500)
+
+
+def lose(aws: FakeAws, operation: str) -> None:
+    """Carry out the next call, and lose the answer."""
+
+    def fail() -> None:
+        raise LOST
+
+    aws.once_after(operation, fail)
+
+
+def test_a_write_whose_answer_is_lost_counts_when_it_is_there(aws: FakeAws, bucket: FakeBucket) -> None:
+    bucket.put_policy(FOREIGN)
+    lose(aws, "PutBucketPolicy")
+    ended = settle(aws)
+    assert not ended.failed
+    assert ended["changed"] is True
+    assert aws.writes == ["PutBucketPolicy"]
+
+
+def test_a_write_that_failed_and_is_not_there_changed_nothing(aws: FakeAws, bucket: FakeBucket) -> None:
+    bucket.put_policy(FOREIGN)
+    aws.fail("PutBucketPolicy", LOST)
+    ended = settle(aws)
+    assert "AWS failed with InternalError" in ended.msg
+    assert ended.msg.endswith("It was read again, and it is as it was before.")
+    assert ended["changed"] is False
+    assert same(ended["previous_policy"], FOREIGN)
+
+
+def test_a_write_that_may_have_come_through_and_cannot_be_looked_at_is_told_as_a_change(
+    aws: FakeAws, bucket: FakeBucket
+) -> None:
+    bucket.put_policy(FOREIGN)
+    lose(aws, "PutBucketPolicy")
+    aws.once_after("GetBucketPolicy", lambda: aws.deny("GetBucketPolicy"))
+    ended = settle(aws)
+    assert (
+        "It is not known whether the policy was written, since it could not be read again: Not permitted" in ended.msg
+    )
+    assert ended["changed"] is True
+    assert ended["error_code"] == "InternalError"
+    assert same(ended["previous_policy"], FOREIGN)
+
+
+def test_credentials_that_expired_are_told_where_s3_gives_no_reason(aws: FakeAws, bucket: FakeBucket) -> None:
+    aws.fail("HeadBucket", Fault("400", "Bad Request", 400))
+    assert f"Could not look at bucket {BUCKET}: S3 does not take the request" in settle(aws).msg
+    aws.fail("HeadBucket", LOST)
+    assert "AWS failed with InternalError" in settle(aws).msg
+
+
 # --- Reading back -----------------------------------------------------------------------------------------------------
 
 

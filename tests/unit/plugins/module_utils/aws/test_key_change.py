@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,10 +116,70 @@ def test_a_change_that_stops_half_way_says_what_was_done(aws: FakeKms, operation
         settle(aws, arn, ALL)
     assert f"kms:{operation}" in str(stopped.value)
     assert stopped.value.details.get("steps_done", []) == done
+    assert stopped.value.details["changed"] is bool(done)
     assert ("had been changed already" in str(stopped.value)) is bool(done)
     if done:
         assert f"Before that, {', '.join(done)} of key {arn}" in str(stopped.value)
     assert stopped.value.details["previous_policy"] == fake_kms.default_policy()
+
+
+LOST = fake_kms.KmsError("KMSInternalException", "Injected", 500)
+
+
+def then_once(aws: FakeKms, operation: str, *, deny: str = "") -> None:
+    """Carry out the next call of ``operation``, and lose the answer; deny another from then on."""
+    real, left = aws.answer, [1]
+
+    def answer(called: str, parameters: Any) -> dict[str, Any]:
+        told = real(called, parameters)
+        if called == operation and left:
+            left.clear()
+            aws.deny(deny)
+            raise LOST
+        return told
+
+    aws.answer = answer  # type: ignore[method-assign]
+
+
+def test_a_policy_whose_answer_is_lost_counts_when_it_is_there(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    then_once(aws, "PutKeyPolicy")
+    settle(aws, arn, ALL)
+    assert aws.writes == ["PutKeyPolicy", "UpdateKeyDescription", "EnableKeyRotation", "TagResource"]
+
+
+def test_a_policy_that_failed_and_is_not_there_changed_nothing(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    aws.fail("PutKeyPolicy", LOST)
+    with pytest.raises(AwsError, match=r"It was read again, and it is as it was before\.$") as stopped:
+        settle(aws, arn, ALL)
+    assert stopped.value.details["changed"] is False
+
+
+def test_a_policy_that_may_have_come_through_and_cannot_be_looked_at_is_told_as_a_change(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    then_once(aws, "PutKeyPolicy", deny="GetKeyPolicy")
+    with pytest.raises(AwsError, match="It is not known whether the policy was written, since it could") as stopped:
+        settle(aws, arn, ALL)
+    assert stopped.value.details["changed"] is True
+    assert stopped.value.details["previous_policy"] == fake_kms.default_policy()
+
+
+def test_a_policy_that_was_written_and_cannot_be_read_back_is_told_as_a_change(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    aws.before.append(lambda called, _parameters: aws.deny("GetKeyPolicy") if called == "PutKeyPolicy" else None)
+    with pytest.raises(AwsError, match=f"The policy of key {arn} was written, and could not be read back") as stopped:
+        settle(aws, arn, ALL)
+    assert stopped.value.details["changed"] is True
+
+
+@pytest.mark.parametrize("operation", ["UpdateKeyDescription", "EnableKeyRotation", "TagResource"])
+def test_a_setting_that_may_have_come_through_is_told_as_a_change(aws: FakeKms, operation: str) -> None:
+    settings = replace(ALL, admins=None, users=None)
+    aws.fail(operation, LOST)
+    with pytest.raises(AwsError, match="It is not known whether that was done") as stopped:
+        settle(aws, aws.add_key(), settings)
+    assert stopped.value.details["changed"] is True
 
 
 def test_rotation_is_switched_off_and_a_period_is_kept(aws: FakeKms) -> None:
