@@ -134,6 +134,7 @@ class Gate(Proxy):
         self.slow = slow
         self.now = now
         self._counting = threading.Lock()
+        self._over = threading.Event()
         self.set(None)
         super().__init__(endpoint, board=Board(Rules()), run=0)
 
@@ -148,8 +149,7 @@ class Gate(Proxy):
 
     def set(self, aim: Aim | None) -> None:
         """Begin to count anew, and let what the aim says meet its fault."""
-        if hasattr(self, "_over"):
-            self._over.set()
+        self._over.set()
         self._over = threading.Event()
         self.aim = aim
         self.seen: list[Call] = []

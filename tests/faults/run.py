@@ -69,7 +69,7 @@ def cases(trial: Trial, options: argparse.Namespace) -> Iterator[tuple[Subject, 
         yield subject, expected, aims
 
 
-def perform(trial: Trial, options: argparse.Namespace) -> tuple[list[Tried], list[Row]]:
+def perform(trial: Trial, options: argparse.Namespace) -> list[Tried]:
     """Try all that was chosen."""
     tried: list[Tried] = []
     table: list[Row] = []
@@ -86,7 +86,10 @@ def perform(trial: Trial, options: argparse.Namespace) -> tuple[list[Tried], lis
         print(f"{subject.name}: {len(aims)} cases in {time.monotonic() - start:.0f} s", flush=True)
         tried += of_subject
         table += rows(subject, expected.calls, of_subject)
-    return tried, table
+        if options.write:
+            # After each, since all of them take a while.
+            write(table, [one for one in tried if one.came], FAULTS)
+    return tried
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,17 +105,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--write needs --all and nothing that leaves cases out")
     stop_on_signals()
     clock = Clock()
-    with LocalStack() as localstack, Microburst(localstack.endpoint) as microburst:
-        with Gate(localstack.endpoint, microburst, slow=READ_TIMEOUT * 1.5, now=clock.now) as gate:
-            trial = Trial(Stage(localstack.endpoint), gate, Modules(clock))
-            tried, table = perform(trial, options)
+    with (
+        LocalStack() as localstack,
+        Microburst(localstack.endpoint) as microburst,
+        Gate(localstack.endpoint, microburst, slow=READ_TIMEOUT * 1.5, now=clock.now) as gate,
+    ):
+        tried = perform(Trial(Stage(localstack.endpoint), gate, Modules(clock)), options)
     struck = [one for one in tried if one.came]
     wrong = [one for one in struck if one.problems]
     came = sorted({one.came for one in struck})
     counts = ", ".join(f"{sum(one.came == what for one in struck)} {what}" for what in came)
     print(f"{len(struck)} faults struck: {counts}. {len(wrong)} of them ended as they may not.")
-    if options.write and not wrong:
-        write(table, struck, FAULTS)
     return 1 if wrong or not struck else 0
 
 

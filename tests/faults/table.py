@@ -38,8 +38,8 @@ def rows(subject: Subject, calls: Sequence[Call], tried: Sequence[Tried]) -> lis
     for call in dict.fromkeys(calls):
         cells = {}
         for fault in FAULTS:
-            came = [one.came for one in tried if one.aim.call == call and one.aim.fault is fault]
-            struck = [what or NONE for what in came]
+            met = [one for one in tried if one.aim.call == call and one.aim.fault is fault]
+            struck = [f"**{one.came}, wrong**" if one.problems else one.came or NONE for one in met]
             # One word where both ended alike.
             cells[fault.name] = " / ".join(dict.fromkeys(struck)) if struck else NONE
         found.append(Row(subject, call, cells))
@@ -50,7 +50,8 @@ def lines(table: Sequence[Row], struck: Sequence[Tried], faults: Sequence[Fault]
     """The text between the markers."""
     came = sorted({one.came for one in struck})
     counts = ", ".join(f"{sum(one.came == what for one in struck)} times *{what}*" for what in came)
-    told = [f"{len(struck)} faults struck: {counts}.", ""]
+    wrong = sum(bool(one.problems) for one in struck)
+    told = [f"{len(struck)} faults struck: {counts}; {wrong} of them ended as they may not.", ""]
     for title in dict.fromkeys(row.subject.title for row in table):
         told += [f"**{title}**", ""]
         told += ["| Call | " + " | ".join(fault.name for fault in faults) + " |"]

@@ -143,7 +143,7 @@ def mypy(run: Run) -> None:
     ours = environments.CACHE.relative_to(ROOT) / "ansible_collections" / "sealed" / "s3"
     run(program("dev", "mypy"), str(ours / "plugins"), str(ours / "tests" / "unit"),
         str(ours / "tests" / "browser"), "tests/harness",
-        "tests/enforcing", "tests/differential", "tests/mutation", "tests/benchmark")  # fmt: skip
+        "tests/enforcing", "tests/differential", "tests/mutation", "tests/benchmark", "tests/faults")  # fmt: skip
 
 
 def unit(run: Run) -> None:
@@ -310,6 +310,10 @@ def demo(run: Run) -> None:
     run(program("dev", "python"), "tests/harness/demo.py")
 
 
+def faults(run: Run) -> None:
+    run(program("dev", "python"), "tests/faults/run.py")
+
+
 def differential(run: Run) -> None:
     run(program("dev", "pytest"), "-q", "tests/differential", env={"SEALED_S3_EXAMPLES": "6000"})
 
@@ -337,6 +341,7 @@ CHECKS = (
     Check("harness", pytest("tests/harness"), needs=("localstack",), seconds=20),
     Check("browser", browser, needs=("browser",), seconds=60),
     Check("differential", differential, seconds=50),
+    Check("faults", faults, needs=("localstack", "faults"), seconds=60),
     Check("mutation", pytest("tests/mutation"), seconds=15),
     Check("benchmark", pytest("tests/benchmark"), seconds=5),
     Check("demo", demo, needs=("localstack",), seconds=30),
