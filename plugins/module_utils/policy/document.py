@@ -16,12 +16,18 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, Union
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
 
 MAX_SIZE = 20480
 """The largest bucket policy that S3 takes, in bytes (Amazon S3 User Guide, "Bucket policies": 20 KB)."""
+
+MAX_READ = 65536
+"""The largest policy that is read at all, in bytes: twice the largest that AWS keeps (KMS: 32 KB)."""
+_MAX_TEXT = 1_000_000
+"""The longest text that is looked into: also with all the spaces that people put in, no policy is longer."""
 
 CURRENT_VERSION = "2012-10-17"
 DEFAULT_VERSION = "2008-10-17"
@@ -45,9 +51,11 @@ _STATEMENT_ELEMENTS = (
 _ALTERNATIVES = (("Principal", "NotPrincipal"), ("Action", "NotAction"), ("Resource", "NotResource"))
 _PRINCIPAL_TYPES = ("AWS", "Service", "Federated", "CanonicalUser")
 _WHERE_ANYBODY = "policy"
+_TOO_MANY_DIGITS = "found a value that cannot be read: a number of too many digits"
 
 _ROOT_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):root")
-_PLAIN_NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.([0-9]*?)0*)?")
+# Without two repetitions that could share the same zeros: what others wrote may be all zeros.
+_PLAIN_NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]*))?")
 
 
 class DocumentError(PolicyError):
@@ -103,8 +111,12 @@ class Document:
 def parse(source: str | bytes | Mapping[str, Any]) -> Document:
     """Read a policy from JSON text or from a mapping.
 
+    One that is far longer than AWS keeps any is refused before it is looked at: it would take its time.
+
     :raises DocumentError: when it is not a policy; the error names the place.
     """
+    if isinstance(source, (str, bytes)) and len(source) > _MAX_TEXT:
+        _too_long()
     if isinstance(source, bytes):
         try:
             source = source.decode("utf-8")
@@ -113,6 +125,8 @@ def parse(source: str | bytes | Mapping[str, Any]) -> Document:
     found = _load(source) if isinstance(source, str) else source
     if not isinstance(found, Mapping):
         _unexpected(_WHERE_ANYBODY, "a JSON object", found)
+    if _is_longer(found, MAX_READ):
+        _too_long()
 
     _check_elements(found, _WHERE_ANYBODY, _TOP_ELEMENTS)
     if "Version" in found and found["Version"] not in (CURRENT_VERSION, DEFAULT_VERSION):
@@ -253,7 +267,7 @@ def _number_text(text: str) -> str:
     plain = _PLAIN_NUMBER.fullmatch(text)
     if plain is None:
         return text
-    sign, whole, fraction = plain.groups()
+    sign, whole, fraction = plain.group(1), plain.group(2).lstrip("0") or "0", (plain.group(3) or "").rstrip("0")
     number = f"{whole}.{fraction}" if fraction else whole
     return f"-{number}" if sign == "-" and number != "0" else number
 
@@ -277,7 +291,12 @@ def _plain(value: Any) -> Any:
 
 def _load(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
+        return json.loads(
+            text,
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse_constant,
+            parse_float=_exact,
+        )
     except json.JSONDecodeError as error:
         raise DocumentError(
             _WHERE_ANYBODY, f"expected JSON, found an error at line {error.lineno} column {error.colno}: {error.msg}"
@@ -288,7 +307,45 @@ def _load(text: str) -> Any:
         if isinstance(error, DocumentError):
             raise
         # Python refuses to convert integers of more than some thousands of digits.
-        raise DocumentError(_WHERE_ANYBODY, f"expected a policy, found a value that cannot be read: {error}") from error
+        raise DocumentError(_WHERE_ANYBODY, f"expected a policy, {_TOO_MANY_DIGITS}") from error
+
+
+def _exact(text: str) -> float:
+    """The number that a text is. One that would come out as another number cannot be kept, so it is refused."""
+    number = float(text)
+    try:
+        same = not math.isfinite(number) or Decimal(text) == Decimal(repr(number))
+    except InvalidOperation:
+        same = False
+    if not same:
+        raise DocumentError(_WHERE_ANYBODY, f"found the number {shown(text)}, whose digits would be lost: quote it")
+    return number
+
+
+def _too_long() -> NoReturn:
+    raise DocumentError(
+        _WHERE_ANYBODY, f"expected at most {MAX_READ} bytes, found more; S3 takes a bucket policy of {MAX_SIZE} bytes"
+    )
+
+
+def _is_longer(value: Any, most: int) -> bool:
+    """Whether a value certainly has more bytes as JSON. It may be as deep as it wants, and contain itself."""
+    count = 0
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            count += 2 * len(one)
+        elif isinstance(one, str) or _is_list(one):
+            count += len(one)
+        if count > most:
+            return True
+        if isinstance(one, Mapping):
+            waiting += one
+            waiting += one.values()
+        elif _is_list(one):
+            waiting += one
+    return False
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -371,8 +428,14 @@ def _check_value(value: Any, place: str) -> None:
         _check_text(value, place)
     elif not isinstance(value, (bool, int, float)):
         _unexpected(place, "text, a boolean or a number", value)
-    elif isinstance(value, float) and not math.isfinite(value):
-        _unexpected(place, "text, a boolean or a number", str(value))
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            _unexpected(place, "text, a boolean or a number", str(value))
+    else:
+        try:
+            json.dumps(value)
+        except ValueError as error:
+            raise DocumentError(place, f"expected text, a boolean or a number, {_TOO_MANY_DIGITS}") from error
 
 
 def _check_texts(value: Any, place: str) -> None:

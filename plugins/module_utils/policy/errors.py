@@ -29,9 +29,17 @@ def shown(value: Any) -> str:
 
     Policies are written by others: control characters and terminal escapes come out escaped, long text is cut.
     """
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = value if isinstance(value, str) else _as_text(value)
     if len(text) > _SHOWN_AT_MOST:
         text = text[: _SHOWN_AT_MOST - 3] + "..."
     if text.isascii() and text.isprintable():
         return text
     return json.dumps(text)[1:-1].replace("\x7f", "\\u007f")
+
+
+def _as_text(value: Any) -> str:
+    try:
+        return json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        # A name that JSON does not have, a number of too many digits, a list in itself, a depth without end.
+        return f"a value of type {type(value).__name__}"
