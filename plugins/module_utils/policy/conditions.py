@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def arn_match(pattern: str, value: str) -> bool:
 # --- Patterns ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Wildcard:
     text: str
 
@@ -178,9 +179,9 @@ class Pattern:
         """Whether the whole value matches."""
         first, *others = self._segments
         if not others:
-            return len(value) == first.length and first.find(value, 0, len(value)) == 0
+            return len(value) == first.length and first.stands_at(value, 0)
         *middle, last = others
-        if len(value) < first.length + last.length or first.find(value, 0, first.length) != 0:
+        if len(value) < first.length + last.length or not first.stands_at(value, 0):
             return False
         end = len(value) - last.length
         position = first.length
@@ -190,7 +191,7 @@ class Pattern:
             if at < 0:
                 return False
             position = at + segment.length
-        return last.find(value, end, len(value)) == end
+        return last.stands_at(value, end)
 
     def may_match_after(self, start: str) -> bool:
         """Whether some value matches that begins with ``start`` and goes on by at least one character."""
@@ -200,7 +201,7 @@ class Pattern:
                 return literal.startswith(start)
             return len(self._segments) == 2 and start.startswith(literal)
         *_before, places = self._places(start)
-        return any(place < len(self.tokens) for place in places)
+        return any(place < len(self._steps) for place in places)
 
     def matches_all_after(self, start: str) -> bool:
         """Whether every value matches that begins with ``start``, as far as a closing ``*`` shows it."""
@@ -209,22 +210,28 @@ class Pattern:
         literal = self._literal
         if literal is not None:
             return start.startswith(literal)
-        return any(len(self.tokens) in places for places in self._places(start))
+        return any(len(self._steps) in places for places in self._places(start))
+
+    @functools.cached_property
+    def _steps(self) -> list[_Token]:
+        """The tokens with one ``*`` for several in a row, which mean the same and would all be places to be."""
+        pairs = itertools.pairwise((None, *self.tokens))
+        return [token for before, token in pairs if token is not None and not before is token is _MANY]
 
     def _places(self, start: str) -> Iterator[set[int]]:
         """Where in the pattern one can be after no character of ``start``, after one, and so on."""
-        places = _after_many(self.tokens, {0})
+        places = _after_many(self._steps, {0})
         yield places
         for character in start:
             moved = set()
             for place in places:
-                if place < len(self.tokens):
-                    token = self.tokens[place]
+                if place < len(self._steps):
+                    token = self._steps[place]
                     if token is _MANY:
                         moved.add(place)
                     elif token is _ONE or token == character:
                         moved.add(place + 1)
-            places = _after_many(self.tokens, moved)
+            places = _after_many(self._steps, moved)
             yield places
 
     def casefold(self) -> Pattern:
@@ -280,7 +287,8 @@ def pattern_of(text: str, context: Context, *, version: str | None, wildcards: b
             tokens += default.group(2)
         else:
             return None
-    return Pattern([*tokens, *_tokens(text[position:], wildcards=wildcards)], frozenset(missing))
+    tokens += _tokens(text[position:], wildcards=wildcards)
+    return Pattern(tokens, frozenset(missing))
 
 
 def _tokens(text: str, *, wildcards: bool = True) -> list[_Token]:
@@ -312,16 +320,45 @@ class _Segment:
     def __init__(self, tokens: Sequence[_Token]) -> None:
         self.length = len(tokens)
         self.text = None if _ONE in tokens else "".join(str(token) for token in tokens)
-        # No repetition in it, so the search cannot backtrack.
-        expression = "".join("." if isinstance(token, _Wildcard) else re.escape(token) for token in tokens)
-        self._search = None if self.text is not None else re.compile(expression, re.DOTALL).search
+        self._tokens = tokens
+
+    def stands_at(self, value: str, start: int) -> bool:
+        """Whether it stands in ``value`` at ``start``."""
+        if self.text is not None:
+            return value.startswith(self.text, start)
+        there = value[start : start + self.length]
+        return len(there) == self.length and all(
+            token is _ONE or token == one for token, one in zip(self._tokens, there, strict=True)
+        )
 
     def find(self, value: str, start: int, end: int) -> int:
-        """The first place in ``value[start:end]`` where it stands; -1 for none."""
-        if self._search is None:
-            return value.find(self.text or "", start, end)
-        found = self._search(value, start, end)
-        return found.start() if found else -1
+        """The first place in ``value[start:end]`` where it stands; -1 for none.
+
+        Where it has a ``?``, all places are followed at once, each in a bit of a number: however the two repeat
+        themselves, no character is looked at twice.
+        """
+        if self.text is not None:
+            return value.find(self.text, start, end)
+        anything, of_character = self._bits
+        whole = 1 << (self.length - 1)
+        places = 0
+        for position in range(start, end):
+            places = ((places << 1) | 1) & of_character.get(value[position], anything)
+            if places & whole:
+                return position + 1 - self.length
+        return -1
+
+    @functools.cached_property
+    def _bits(self) -> tuple[int, dict[str, int]]:
+        """The places of the ``?``, and for each character the places where it, or a ``?``, stands."""
+        anything = 0
+        of_character: dict[str, int] = {}
+        for place, token in enumerate(self._tokens):
+            if isinstance(token, _Wildcard):
+                anything |= 1 << place
+            else:
+                of_character[token] = of_character.get(token, 0) | 1 << place
+        return anything, {character: anything | places for character, places in of_character.items()}
 
 
 def _after_many(tokens: Sequence[_Token], places: set[int]) -> set[int]:
