@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -105,17 +107,22 @@ def remove(document: Document | None) -> Merge:
 
 def lost_statements(before: Document | None, after: Document | None) -> list[Label]:
     """The foreign statements of ``before`` that ``after`` does not have, compared in normal form."""
-    there = [normal_statement(statement) for statement in _foreign(after)]
+    there = Counter(_key(statement) for statement in _foreign(after))
     lost: list[Label] = []
     for index, statement in enumerate(before.statements if before else ()):
         if is_ours(statement):
             continue
-        normal = normal_statement(statement)
-        if normal in there:
-            there.remove(normal)
+        key = _key(statement)
+        if there[key]:
+            there[key] -= 1
         else:
             lost.append(label(statement, index))
     return lost
+
+
+def _key(statement: Mapping[str, Any]) -> str:
+    """One text for statements that S3 treats as equal."""
+    return json.dumps(normal_statement(statement), sort_keys=True)
 
 
 def _foreign(document: Document | None) -> Iterable[Mapping[str, Any]]:
