@@ -53,7 +53,8 @@ PUT = "put"
 _DENIAL_CODES = frozenset(("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403"))
 _BY_RESOURCE_POLICY = "explicit deny in a resource-based policy"
 _ELSEWHERE = re.compile(
-    r"no (?:identity|resource|session|vpc)[a-z -]*polic|no permissions boundary|no service control|no resource control"
+    r"no (?:identity|resource|session|vpc)[a-z -]{0,80}polic|no permissions boundary|no service control"
+    r"|no resource control"
     r"|identity-based policy|service control policy|resource control policy|permissions boundary|session policy"
     r"|vpc endpoint policy"
 )

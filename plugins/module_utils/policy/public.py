@@ -37,6 +37,8 @@ _POSITIVE = re.compile(
     r"(?:forallvalues:|foranyvalue:)?(?:stringequals|stringequalsignorecase|stringlike|arnequals|arnlike|ipaddress)",
     re.I,
 )
+# More digits than the width of a network has are none.
+_WIDTH = re.compile(r"0*([0-9]{1,3})")
 
 
 def statements(policy: Document) -> list[Label]:
@@ -70,7 +72,9 @@ def _is_fixed(key: str, values: Any) -> bool:
     if key.lower() != "aws:sourceip":
         # A pattern within an ARN may stay in one account; a bare wildcard or a variable is everybody.
         return bool(texts) and not any("${" in text or not text.strip("*?") for text in texts)
-    widths = [text.partition("/") for text in texts]
+    networks = [
+        (address, _WIDTH.fullmatch(width)) for address, _slash, width in (text.partition("/") for text in texts)
+    ]
     return bool(texts) and not any(
-        slash and width.isdigit() and int(width) < (32 if ":" in address else 8) for address, slash, width in widths
+        width and int(width.group(1)) < (32 if ":" in address else 8) for address, width in networks
     )
