@@ -110,12 +110,13 @@ _value:
   type: dict
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ansible_collections.sealed.s3.plugins.module_utils import bucket_name
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document, guard, plan
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
 
@@ -141,7 +142,7 @@ def guard_policy(
             raise PolicyError(f'state: expected present or absent, found "{shown(state)}".')
         if on_conflict not in plan.ON_CONFLICT:
             raise PolicyError(f'on_conflict: expected {", ".join(plan.ON_CONFLICT)}, found "{shown(on_conflict)}".')
-        before = document.parse(policy) if policy else None
+        before = None if policy in (None, "", b"", {}) else document.parse(policy)
         if state == "absent":
             outcome = plan.unguarded(before)
         else:
@@ -155,21 +156,31 @@ def guard_policy(
 def _guard_spec(bucket: str | None, key_arn: str | None, options: Mapping[str, Any]) -> guard.GuardSpec:
     if not bucket or not key_arn:
         raise PolicyError("bucket and key_arn are needed for the guard; give both, or state='absent'.")
+    bucket_name.validate(str(bucket))
     chosen: dict[str, Any] = {}
     for name, value in options.items():
         if name == "enforcement":
             chosen[name] = str(value)
         elif name in _LISTS:
-            chosen[name] = tuple(str(item) for item in ([value] if isinstance(value, str) else value or ()))
+            chosen[name] = _texts(name, value)
         elif name in _FLAGS:
             try:
                 chosen[name] = boolean(value)
-            except TypeError as error:
-                raise PolicyError(f'{name}: expected true or false, found "{shown(value)}".') from error
+            except TypeError:
+                # Ansible adds the text of a cause to its own, as it is.
+                raise PolicyError(f'{name}: expected true or false, found "{shown(value)}".') from None
         else:
             known = ", ".join(("bucket", "key_arn", "state", "on_conflict", "enforcement", *_LISTS, *_FLAGS))
             raise PolicyError(f'unknown option "{shown(name)}"; known are {known}.')
     return guard.GuardSpec(bucket=str(bucket), key_arn=str(key_arn), **chosen)
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    """The texts of an option that is a list, or one text."""
+    listed = [value] if isinstance(value, str) else [] if value is None else value
+    if not isinstance(listed, Sequence) or isinstance(listed, bytes):
+        raise PolicyError(f'{name}: expected a list of texts, found "{shown(value)}".')
+    return tuple(str(item) for item in listed)
 
 
 class FilterModule:

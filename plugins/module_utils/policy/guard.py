@@ -33,7 +33,9 @@ CUSTOMER_ALGORITHM = "s3:x-amz-server-side-encryption-customer-algorithm"
 _KEY_ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):key/(?P<id>[A-Za-z0-9-]+)"
 )
-_SERVICE_PRINCIPAL = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(?:\.[a-z.]+)?")
+_SERVICE_PRINCIPAL = re.compile(r"[a-z0-9.-]{1,128}\.amazonaws\.com(?:\.[a-z.]{1,32})?")
+# IAM User Guide, "IAM and AWS STS quotas": an ARN has at most 2,048 characters; names and paths are of printable ASCII.
+_ARN_TEXT = re.compile(r"[\x21-\x7e]{1,2048}")
 
 
 class GuardError(PolicyError):
@@ -222,7 +224,7 @@ def _parsed_key_arn(option: str, arn: str) -> re.Match[str]:
 
 def _check_principal_pattern(option: str, pattern: str) -> None:
     parts = pattern.split(":", 5)
-    if len(parts) != 6 or parts[0] != "arn":
+    if len(parts) != 6 or parts[0] != "arn" or not _ARN_TEXT.fullmatch(pattern):
         raise GuardError(
             f"{option}: expected a principal's ARN, wildcards allowed (arn:aws:iam::111122223333:role/Uploader), "
             f'found "{shown(pattern)}".'

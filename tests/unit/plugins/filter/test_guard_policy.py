@@ -40,6 +40,34 @@ def test_no_policy_becomes_the_guard_alone(nothing: Any) -> None:
     assert guard_policy(guarded, state="absent") == {}
 
 
+@pytest.mark.parametrize("policy", [0, False, [], ()])
+def test_what_is_only_falsy_is_no_missing_policy(policy: Any) -> None:
+    with pytest.raises(AnsibleFilterError, match="expected a JSON object"):
+        guard_policy(policy, BUCKET, KEY)
+
+
+@pytest.mark.parametrize("bucket", ["a*", "a/b", "${aws:username}", "\ud800\ud800\ud800", "arn:aws:s3:::x"])
+def test_a_bucket_that_cannot_be_is_refused(bucket: str) -> None:
+    with pytest.raises(AnsibleFilterError, match="bucket: "):
+        guard_policy(None, bucket, KEY)
+
+
+@pytest.mark.parametrize("keys", [5, {OTHER_KEY: 1}, b"x"])
+def test_a_list_that_is_none_is_refused(keys: Any) -> None:
+    with pytest.raises(AnsibleFilterError, match="accepted_keys: expected a list of texts"):
+        guard_policy(None, BUCKET, KEY, accepted_keys=keys)
+
+
+def test_no_list_is_an_empty_one() -> None:
+    assert guard_policy(None, BUCKET, KEY, accepted_keys=None) == guard_policy(None, BUCKET, KEY)
+
+
+def test_the_text_of_a_cause_is_not_shown_as_it_is() -> None:
+    with pytest.raises(AnsibleFilterError) as raised:
+        guard_policy(None, BUCKET, KEY, require_tls="\x1b[31m")
+    assert "\x1b" not in str(raised.value)
+
+
 def test_all_options_reach_the_guard() -> None:
     admin = "arn:aws:iam::111122223333:role/Admin"
     guarded = guard_policy(
