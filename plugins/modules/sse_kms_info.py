@@ -637,7 +637,8 @@ def _look_at_one(params: dict[str, Any]) -> dict[str, Any]:
     )
     outcome = posture.assess(observed, intent)
     there = {"name": intent.bucket, "exists": bucket.exists, "region": bucket.region, "account": bucket.account}
-    return {"changed": False, "bucket": there, **outcome.to_dict(), **survey.shown(observed, intent, outcome)}
+    seen = {**survey.shown(observed, intent, outcome), "policy": survey.shown_policy(bucket)}
+    return {"changed": False, "bucket": there, **outcome.to_dict(), **seen}
 
 
 def _look_at_many(params: dict[str, Any]) -> dict[str, Any]:

@@ -68,13 +68,12 @@ class Answer:
         if self.observed is None or self.intent is None or self.outcome is None:
             missing = self.failure or NotRead("")
             shape = posture.unread(missing).to_dict()
-            seen: dict[str, Any] = {"exists": None, "key": None, "encryption": None, "policy": None}
+            seen: dict[str, Any] = {"exists": None, "key": None, "encryption": None}
         else:
             shape = self.outcome.to_dict()
-            seen = shown(self.observed, self.intent, self.outcome)
-            seen["exists"] = self.observed.bucket.exists
-        if not policies:
-            del seen["policy"]
+            seen = {"exists": self.observed.bucket.exists, **shown(self.observed, self.intent, self.outcome)}
+        if policies:
+            seen["policy"] = None if self.observed is None else shown_policy(self.observed.bucket)
         identity = {} if self.asked.id is None else {"id": self.asked.id}
         return {
             **identity,
@@ -235,13 +234,18 @@ def _tagged(tags: Mapping[str, str], wanted: Mapping[str, Any]) -> bool:
 
 
 def shown(observed: Observed, intent: Intent, outcome: Posture) -> dict[str, Any]:
-    """What was read, for a module's result: ``key``, ``policy`` and ``encryption``."""
-    encryption, policy = observed.bucket.default_encryption, observed.bucket.policy
+    """What was read, for a module's result: ``key`` and ``encryption``."""
+    encryption = observed.bucket.default_encryption
     return {
         "key": _shown_key(observed.key, outcome.key_arn) if intent.state == posture.PRESENT else None,
-        "policy": policy.to_dict() if policy is not None and not isinstance(policy, NotRead) else None,
         "encryption": encryption.to_dict() if encryption is not None and not isinstance(encryption, NotRead) else None,
     }
+
+
+def shown_policy(bucket: ObservedBucket) -> dict[str, Any] | None:
+    """The policy that was read, for a module's result."""
+    policy = bucket.policy
+    return None if policy is None or isinstance(policy, NotRead) else policy.to_dict()
 
 
 def _shown_key(key: ObservedKey, arn: str | None) -> dict[str, Any]:
