@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
-from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan
+from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan, progress
 from ansible_collections.sealed.s3.plugins.plugin_utils.fleet import Wish
 
 ARGUMENTS: dict[str, dict[str, Any]] = {"threads": {"type": "int"}}
@@ -41,6 +44,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = ActionBase.validate_argument_spec(self, argument_spec=ARGUMENTS)
+        fleet.refuse_elsewhere(self)
         variables = task_vars or {}
         wanted = fleet.Wishes(self, variables)
         wishes = {host: wanted.of(host) for host in _hosts(variables["ansible_play_batch"])}
@@ -50,32 +54,35 @@ class ActionModule(ActionBase):
                 "changed": False,
                 "msg": "No bucket needs default encryption and guard alone.",
             }
-        told = self._seal(wishes, options, variables)
-        if told.get("failed") and "buckets" not in told:
-            for host in wishes:
-                fleet.Answers("seal").keep(host, {"failed": True, "msg": told.get("msg") or "sse_kms_seal failed."})
-            return {**result, "changed": False, "msg": told.get("msg")}
-        for one in told["buckets"]:
-            _keep(wishes[one["id"]], one)
-        failed = sum(bool(one.get("failed")) for one in told["buckets"])
-        changed = sum(bool(one.get("changed")) for one in told["buckets"])
+        with tempfile.TemporaryDirectory(prefix="sealed-s3-", dir=fleet.folder_of_the_run()) as folder:
+            path = Path(folder) / "results"
+            failure = self._seal(wishes, path, options, variables)
+            sealed = {one["id"]: one for one in fleet.lines(path)} if path.exists() else {}
+        for host, wish in wishes.items():
+            # What was done before the module failed as a whole is told all the same.
+            _keep(wish, sealed.get(host) or {"failed": True, "msg": failure or "sse_kms_seal said nothing of it."})
+        failed = len(wishes) - sum(not one["failed"] for one in sealed.values())
+        changed = sum(one["changed"] for one in sealed.values())
+        told = f"{len(wishes)} buckets: {changed} changed, {failed} failed."
+        Display().display(told)
         # Each host reports its own change.
-        return {**result, "changed": False, "msg": f"{len(wishes)} buckets: {changed} changed, {failed} failed."}
+        return {**result, "changed": False, "msg": told}
 
     def _seal(
-        self, wishes: Mapping[str, Wish], options: Mapping[str, Any], task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
+        self, wishes: Mapping[str, Wish], path: Path, options: Mapping[str, Any], task_vars: dict[str, Any]
+    ) -> str | None:
+        """Let the module write its results; a sentence where it failed as a whole."""
         connections = fleet.Connections()
         args: dict[str, Any] = {
             "buckets": [self._entry(wish, connections) for wish in wishes.values()],
             "connections": connections.options,
+            "results_file": str(path),
         }
         if options["threads"] is not None:
             args["threads"] = options["threads"]
-        told: dict[str, Any] = self._execute_module(
-            module_name="sealed.s3.sse_kms_seal", module_args=args, task_vars=task_vars
-        )
-        return told
+        with progress.shown(path, Display().display, what="buckets sealed"):
+            told = self._execute_module(module_name="sealed.s3.sse_kms_seal", module_args=args, task_vars=task_vars)
+        return str(told.get("msg") or "sse_kms_seal failed.") if told.get("failed") else None
 
     def _entry(self, wish: Wish, connections: fleet.Connections) -> dict[str, Any]:
         kept = fleet.Answers("posture").of(wish.host) or {}

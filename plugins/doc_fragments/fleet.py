@@ -62,4 +62,11 @@ options:
       - How many of many buckets are worked on at a time, V(1) to V(64). While AWS throttles, all of them slow down.
     type: int
     default: 16
+  results_file:
+    description:
+      - Write the results of many buckets to this file rather than returning them, one JSON document in a line, as each
+        is done. The first line tells how many there are to be.
+      - It is made for its owner alone, and replaced where it is there. The folder has to be there.
+      - For many buckets alone.
+    type: path
 """

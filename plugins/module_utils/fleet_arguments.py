@@ -44,6 +44,7 @@ FLEET_ARGUMENTS: dict[str, dict[str, Any]] = {
         "options": {"name": {"type": "str", "required": True}, **_CONNECTION_OPTIONS},
     },
     "threads": {"type": "int", "default": THREADS},
+    "results_file": {"type": "path"},
 }
 """The options of a module for many buckets."""
 

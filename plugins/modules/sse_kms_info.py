@@ -66,14 +66,6 @@ options:
     type: bool
     version_added: 0.2.0
     default: false
-  results_file:
-    description:
-      - Write the results of many buckets to this file rather than returning them, one JSON document in a line, as each
-        is done. The first line tells how many there are to be.
-      - It is made for its owner alone, and replaced where it is there. The folder has to be there.
-      - For O(buckets) and O(discover) alone.
-    type: path
-    version_added: 0.2.0
   state:
     description:
       - With V(present), the bucket is to be sealed under O(key).
@@ -585,10 +577,7 @@ encryption:
 """
 
 import contextlib
-import json
-import os
-import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -597,6 +586,7 @@ from ansible_collections.sealed.s3.plugins.module_utils import (
     bucket_name,
     fleet_arguments,
     posture,
+    results_file,
     runner,
 )
 from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet, observe, survey
@@ -604,7 +594,6 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refuse
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 from ansible_collections.sealed.s3.plugins.module_utils.fleet_arguments import Connections
 from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary
-from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import shown
 from ansible_collections.sealed.s3.plugins.module_utils.posture import Observed, ObservedKey
 
 
@@ -653,7 +642,7 @@ def _look_at_many(params: dict[str, Any]) -> dict[str, Any]:
         return place, looking.look(one)
 
     with (
-        _results_file(params["results_file"], len(found)) as write,
+        results_file.opened(params["results_file"], len(found)) as write,
         contextlib.closing(fleet.each(look, enumerate(found), threads=connections.threads)) as answers,
     ):
         for place, answer in answers:
@@ -682,44 +671,6 @@ def _order(placed: tuple[int, dict[str, Any]]) -> tuple[str, str, int]:
     return result["connection"], result["name"], place
 
 
-@contextlib.contextmanager
-def _results_file(path: str | None, total: int) -> Iterator[Callable[[dict[str, Any]], None] | None]:
-    """What writes a result to the file, at once; None where there is none."""
-    if path is None:
-        yield None
-        return
-
-    def write(one: dict[str, Any]) -> None:
-        with _told(path):
-            line = memoryview((json.dumps(one) + "\n").encode())
-            while line:
-                line = line[os.write(descriptor, line) :]
-
-    with _told(path):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with _told(path):
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                # One that was there keeps its mode.
-                os.fchmod(descriptor, 0o600)
-        write({"total": total})
-        yield write
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _told(path: str) -> Iterator[None]:
-    """Tell why the results cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise Refused(
-            f"results_file: {shown(path)} cannot be written: {error.strerror}. Give a file of your own in a folder "
-            "that is there and has room."
-        ) from error
-
-
 def main() -> NoReturn:
     module = AnsibleAWSModule(
         argument_spec={
@@ -733,7 +684,6 @@ def main() -> NoReturn:
                 },
             },
             "policies": {"type": "bool", "default": False},
-            "results_file": {"type": "path"},
             **fleet_arguments.FLEET_ARGUMENTS,
             **arguments.INTENT_ARGUMENTS,
         },

@@ -152,7 +152,7 @@ buckets:
       where one was given, C(changed), C(failed), C(warnings), and RV(steps), RV(previous_policy), RV(conflicts),
       RV(encryption), RV(key_arn) and RV(backup_file) as they are returned for one bucket. A bucket that failed has
       C(msg), the sentence that says why, and RV(error_code). In diff mode, each has its RV(diff).
-  returned: success, for many buckets
+  returned: success, for many buckets and without O(results_file)
   type: list
   elements: dict
   sample:
@@ -290,11 +290,12 @@ error_code:
   sample: NoSuchBucket
 """
 
+import contextlib
 from functools import partial
 from typing import Any, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.sealed.s3.plugins.module_utils import arguments, backup, fleet_arguments, runner
+from ansible_collections.sealed.s3.plugins.module_utils import arguments, backup, fleet_arguments, results_file, runner
 from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet, seal
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import BLOCKABLE
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
@@ -335,12 +336,24 @@ def _seal_one(module: AnsibleAWSModule) -> dict[str, Any]:
 def _seal_many(module: AnsibleAWSModule) -> dict[str, Any]:
     connections = Connections(module.params)
     work = SealFleet(connections, check_mode=module.check_mode, diff=bool(module._diff))
-    asked = enumerate(fleet_arguments.asked(module.params, OWN_ARGUMENTS))
-    sealed = dict(fleet.each(partial(_placed, work), asked, threads=connections.threads))
-    results = [result for _place, result in sorted(sealed.items())]
-    told = {"changed": any(result["changed"] for result in results), "buckets": results}
-    if module._diff:
-        told["diff"] = [diff for result in results for diff in result.get("diff", [])]
+    asked = list(fleet_arguments.asked(module.params, OWN_ARGUMENTS))
+    changed = False
+    sealed: dict[int, dict[str, Any]] = {}
+    with (
+        results_file.opened(module.params["results_file"], len(asked)) as write,
+        contextlib.closing(fleet.each(partial(_placed, work), enumerate(asked), threads=connections.threads)) as done,
+    ):
+        for place, result in done:
+            changed = changed or bool(result["changed"])
+            if write is None:
+                sealed[place] = result
+            else:
+                write(result)
+    told: dict[str, Any] = {"changed": changed}
+    if module.params["results_file"] is None:
+        told["buckets"] = [result for _place, result in sorted(sealed.items())]
+        if module._diff:
+            told["diff"] = [diff for result in told["buckets"] for diff in result.get("diff", [])]
     return told
 
 
@@ -356,7 +369,7 @@ def main() -> NoReturn:
             **fleet_arguments.FLEET_ARGUMENTS,
             **OWN_ARGUMENTS,
         },
-        mutually_exclusive=[("bucket", "buckets")],
+        mutually_exclusive=[("bucket", "buckets"), ("bucket", "results_file")],
         required_one_of=[("bucket", "buckets")],
         supports_check_mode=True,
     )

@@ -157,6 +157,9 @@ class Seal:
         assert module_name == "sealed.s3.sse_kms_seal"
         self.args = module_args
         told: dict[str, Any] = self.answer(module_args)
+        if "buckets" in told:
+            lines = [{"total": len(told["buckets"])}, *reversed(told.pop("buckets"))]
+            Path(module_args["results_file"]).write_text("".join(f"{json.dumps(one)}\n" for one in lines), "utf-8")
         return told
 
 
@@ -240,6 +243,17 @@ def test_a_module_that_fails_as_a_whole_fails_for_each(monkeypatch: pytest.Monke
     assert outcome(play, "a", "seal")["failed"]
 
 
+def test_what_was_done_before_the_module_failed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = FakePlay({"a": KEYED, "b": KEYED})
+    read(play, Info({"a": ("guard",), "b": ("guard",)}), monkeypatch)
+    told = seal(play, Seal(lambda args: {"failed": True, "buckets": [sealed(args["buckets"][0])]}))
+    assert told["msg"] == "2 buckets: 1 changed, 1 failed."
+    assert outcome(play, "a", "seal")["changed"]
+    assert (outcome(play, "b", "seal")["failed"], outcome(play, "b", "seal")["msg"]) == (True, "sse_kms_seal failed.")
+    seal(play, Seal(lambda args: {"buckets": [sealed(args["buckets"][0])]}))
+    assert outcome(play, "b", "seal")["msg"] == "sse_kms_seal said nothing of it."
+
+
 def audit(play: FakePlay, info: Info, monkeypatch: pytest.MonkeyPatch, folder: Path, **args: Any) -> dict[str, Any]:
     monkeypatch.setattr(here, "run_module", info)
     told: dict[str, Any] = play.action(fleet_audit.ActionModule, folder=str(folder), **args).run(
@@ -305,7 +319,7 @@ def test_an_audit_that_cannot_be_says_so(monkeypatch: pytest.MonkeyPatch, tmp_pa
         audit(FakePlay({"a": KEYED}), Info({}), monkeypatch, tmp_path / "file")
 
 
-@pytest.mark.parametrize("kind", [fleet_posture.ActionModule, fleet_audit.ActionModule])
+@pytest.mark.parametrize("kind", [fleet_posture.ActionModule, fleet_audit.ActionModule, fleet_seal.ActionModule])
 @pytest.mark.parametrize("where", [{"transport": "ssh"}, {"become": "sudo"}])
 def test_files_are_handed_over_here_alone(kind: Any, where: dict[str, Any], tmp_path: Path) -> None:
     play = FakePlay({"a": KEYED})

@@ -582,6 +582,18 @@ def test_many_are_sealed_with_what_each_says_for_itself(fleet: FakeAws, tmp_path
     assert all(one["failed"] is False and one["connection"] == "default" for one in ended["buckets"])
 
 
+def test_results_go_to_a_file_of_their_own(fleet: FakeAws, tmp_path: Path) -> None:
+    path = tmp_path / "results"
+    ended = seal_many(fleet, "uploads-1", {"name": "Not-A-Bucket!", "id": "x"}, results_file=str(path))
+    assert not ended.failed
+    assert ended["changed"] is True
+    assert not {"buckets", "diff"} & set(ended.result)
+    first, *results = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    assert first == {"total": 2}
+    assert {one["name"]: one["failed"] for one in results} == {"uploads-1": False, "Not-A-Bucket!": True}
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_the_caller_is_asked_once_and_each_key_once(fleet: FakeAws) -> None:
     seal_many(fleet, *NAMES[:4], {"name": NAMES[4], "key": "archive"})
     assert fleet.calls.count("GetCallerIdentity") == 1
