@@ -13,6 +13,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import buckets
 from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan, progress
 from ansible_collections.sealed.s3.plugins.plugin_utils.fleet import Wish
 
@@ -63,7 +64,7 @@ class ActionModule(ActionBase):
             _keep(wish, sealed.get(host) or {"failed": True, "msg": failure or "sse_kms_seal said nothing of it."})
         failed = len(wishes) - sum(not one["failed"] for one in sealed.values())
         changed = sum(one["changed"] for one in sealed.values())
-        told = f"{len(wishes)} buckets: {changed} changed, {failed} failed."
+        told = f"{buckets(len(wishes))}: {changed} changed, {failed} failed."
         Display().display(told)
         # Each host reports its own change.
         return {**result, "changed": False, "msg": told}

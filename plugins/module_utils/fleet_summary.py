@@ -98,10 +98,15 @@ def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return together
 
 
+def buckets(count: int) -> str:
+    """A number of buckets, in words."""
+    return f"{count} bucket" if count == 1 else f"{count} buckets"
+
+
 def sentence(summary: Mapping[str, Any]) -> str:
     """A summary in one line."""
     return (
-        f"{summary['buckets']} buckets: {summary['compliant']} compliant, {summary['not_compliant']} not compliant, "
+        f"{buckets(summary['buckets'])}: {summary['compliant']} compliant, {summary['not_compliant']} not compliant, "
         f"{summary['could_not_look']} could not be looked at. A run would change {summary['to_change']} of them, and "
         f"fail for {summary['blocked']}."
     )
