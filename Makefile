@@ -1,7 +1,7 @@
 # Work in this checkout. A machine needs Python 3.12 or 3.13, make and git; the rest is installed below this folder.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test localstack lint unit molecule mutate bench clean
+.PHONY: help setup demo test localstack lint unit molecule mutate fuzz bench clean
 
 BOOTSTRAP := .cache/bootstrap/bin/python
 HARNESS := tests/harness
@@ -36,6 +36,11 @@ molecule: bootstrap  ## Run all Molecule scenarios against a LocalStack
 
 mutate: bootstrap  ## Weaken each statement of the guard in every way, and see that it is noticed
 	@$(BOOTSTRAP) $(HARNESS)/checks.py mutation
+
+fuzz: bootstrap  ## Fuzz the pure rooms, going on from where it ended; make fuzz SECONDS=600
+	@$(BOOTSTRAP) $(HARNESS)/environments.py dev fuzz
+	@SEALED_S3_FUZZ_EXAMPLES=3000 .venv/bin/pytest -q tests/fuzz
+	@.cache/environments/fuzz/bin/python tests/fuzz/run.py --keep --seconds $(or $(SECONDS),600)
 
 # What is measured, and how: make bench ARGS="--help".
 ARGS ?= --write

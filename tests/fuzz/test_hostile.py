@@ -49,6 +49,18 @@ def nested(depth: int) -> str:
     return '{"Statement":' * depth + "1" + "}" * depth
 
 
+def of_itself() -> dict[str, Any]:
+    own: dict[str, Any] = {}
+    own["Statement"] = own
+    return own
+
+
+def listing_itself() -> dict[str, Any]:
+    own: list[Any] = []
+    own.append(own)
+    return {"Statement": own}
+
+
 REFUSED: dict[str, Callable[[], Any]] = {
     "20 MB of spaces": lambda: " " * 20_000_000,
     "20 MB of one text": lambda: json.dumps(deny(Sid="x" * 20_000_000)),
@@ -59,8 +71,8 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "depth of 10,000 as text": lambda: nested(10_000),
     "depth of 10,000 in lists": lambda: "[" * 10_000 + "]" * 10_000,
     "depth of 900 in a Condition": lambda: deny(Condition=json.loads(nested(900))),
-    "a mapping that has itself": lambda: (lambda own: own.update(Statement=own) or own)({}),
-    "a list that has itself": lambda: (lambda own: own.append(own) or {"Statement": own})([]),
+    "a mapping that has itself": of_itself,
+    "a list that has itself": listing_itself,
     "a name that stands twice": lambda: '{"Statement": [], "Statement": []}',
     "a name that stands twice, escaped": lambda: '{"Statement": [], "\\u0053tatement": []}',
     "a name that stands twice, with escapes": lambda: '{"\\u001b[31m": 1, "\\u001b[31m": 1}',

@@ -143,7 +143,8 @@ def mypy(run: Run) -> None:
     ours = environments.CACHE.relative_to(ROOT) / "ansible_collections" / "sealed" / "s3"
     run(program("dev", "mypy"), str(ours / "plugins"), str(ours / "tests" / "unit"),
         str(ours / "tests" / "browser"), "tests/harness",
-        "tests/enforcing", "tests/differential", "tests/mutation", "tests/benchmark", "tests/faults")  # fmt: skip
+        "tests/enforcing", "tests/differential", "tests/mutation", "tests/benchmark", "tests/faults",
+        "tests/fuzz")  # fmt: skip
 
 
 def unit(run: Run) -> None:
@@ -318,6 +319,12 @@ def differential(run: Run) -> None:
     run(program("dev", "pytest"), "-q", "tests/differential", env={"SEALED_S3_EXAMPLES": "6000"})
 
 
+def fuzz(run: Run) -> None:
+    """What is made to break a room, then, for a short while, what a fuzzer finds; `make fuzz` goes on for longer."""
+    run(program("dev", "pytest"), "-q", "tests/fuzz")
+    run(program("fuzz", "python"), "tests/fuzz/run.py", "--seconds", "20")
+
+
 CHECKS = (
     Check("scenarios", molecule("--all", "--exclude", "enforced"), ("molecule",), ("localstack",), 240),
     *(
@@ -342,6 +349,7 @@ CHECKS = (
     Check("browser", browser, needs=("browser",), seconds=60),
     Check("differential", differential, seconds=50),
     Check("faults", faults, needs=("localstack", "faults"), seconds=60),
+    Check("fuzz", fuzz, needs=("fuzz",), seconds=60),
     Check("mutation", pytest("tests/mutation"), seconds=15),
     Check("benchmark", pytest("tests/benchmark"), seconds=5),
     Check("demo", demo, needs=("localstack",), seconds=30),
