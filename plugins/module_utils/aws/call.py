@@ -55,14 +55,14 @@ IAM_ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 """The IAM actions that an operation needs (Service Authorization Reference), to name them where one is missing."""
 
-# botocore reads JSON that is cut short as an answer without members, and a policy that is cut short as it is. What each
-# of these operations answers always (AWS KMS API Reference, Amazon S3 API Reference).
-_ALWAYS_TOLD: Mapping[tuple[str, str], str] = {
-    ("kms", "DescribeKey"): "KeyMetadata",
-    ("kms", "GetKeyPolicy"): "Policy",
-    ("kms", "GetKeyRotationStatus"): "KeyRotationEnabled",
-    ("kms", "ListResourceTags"): "Tags",
-    ("s3", "GetBucketPolicy"): "Policy",
+# botocore reads JSON that is cut short as an answer without members, and a policy that is cut short as it is. Of these
+# operations, of which members at least one is told always (AWS KMS API Reference, Amazon S3 API Reference).
+_ALWAYS_TOLD: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("kms", "DescribeKey"): ("KeyMetadata",),
+    ("kms", "GetKeyPolicy"): ("Policy",),
+    ("kms", "GetKeyRotationStatus"): ("KeyRotationEnabled",),
+    ("kms", "ListResourceTags"): ("Tags", "Truncated"),
+    ("s3", "GetBucketPolicy"): ("Policy",),
 }
 CUT_SHORT_WAITS = (0.5, 1.0)
 """Waits before an answer that is cut short is asked for again, in seconds."""
@@ -157,23 +157,24 @@ def call(client: Any, operation: str, *, asked: str, **parameters: Any) -> dict[
     method = getattr(client, botocore.xform_name(operation))
     service = client.meta.service_model.service_name
     waits, waits_when_cut = iter(CONFLICT_WAITS), iter(CUT_SHORT_WAITS)
-    told = _ALWAYS_TOLD.get((service, operation))
+    told = _ALWAYS_TOLD.get((service, operation), ())
     while True:
         try:
             with translated(asked, actions=IAM_ACTIONS.get((service, operation), ())):
                 answer: dict[str, Any] = method(**parameters)
-            if told is None or _is_whole(answer, told):
+            if not told or _is_whole(answer, told):
                 return answer
             wait = next(waits_when_cut, None)
             if wait is not None:
                 time.sleep(wait)
-            elif told in answer:
+            elif not answer.keys().isdisjoint(told):
                 # Then it may be what is there.
                 return answer
             else:
                 raise Unreachable(
-                    f"Could not {asked}: the answer has no {told}, also after {len(CUT_SHORT_WAITS) + 1} tries. It was "
-                    "cut short on its way, or what answered is not AWS. Check the network, endpoint_url and proxies."
+                    f"Could not {asked}: the answer has no {' or '.join(told)}, also after {len(CUT_SHORT_WAITS) + 1} "
+                    "tries. It was cut short on its way, or what answered is not AWS. Check the network, endpoint_url "
+                    "and proxies."
                 )
         except AwsError as error:
             wait = next(waits, None) if error.code in _CONFLICTS else None
@@ -182,12 +183,12 @@ def call(client: Any, operation: str, *, asked: str, **parameters: Any) -> dict[
             time.sleep(wait * _JITTER.uniform(1.0, 1.5))
 
 
-def _is_whole(answer: Mapping[str, Any], told: str) -> bool:
+def _is_whole(answer: Mapping[str, Any], told: tuple[str, ...]) -> bool:
     """Whether an answer tells what it has to, and a policy in it is whole."""
-    if told != "Policy" or told not in answer:
-        return told in answer
+    if "Policy" not in told or "Policy" not in answer:
+        return not answer.keys().isdisjoint(told)
     try:
-        json.loads(answer[told])
+        json.loads(answer["Policy"])
     except (ValueError, RecursionError):
         return False
     return True
