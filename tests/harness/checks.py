@@ -349,7 +349,7 @@ CHECKS = (
     Check("harness", pytest("tests/harness"), needs=("localstack",), seconds=20),
     Check("browser", browser, needs=("browser",), seconds=60),
     Check("differential", differential, seconds=50),
-    Check("faults", faults, needs=("localstack", "faults"), seconds=60),
+    Check("faults", faults, needs=("localstack", "faults"), seconds=30),
     Check("fuzz", fuzz, needs=("fuzz",), seconds=60),
     Check("mutation", pytest("tests/mutation"), seconds=15),
     Check("benchmark", pytest("tests/benchmark"), seconds=5),
