@@ -138,7 +138,7 @@ def then_once(aws: FakeKms, operation: str, *, deny: str = "") -> None:
             raise LOST
         return told
 
-    aws.answer = answer  # type: ignore[method-assign]
+    aws.answer = answer  # type: ignore[assignment]
 
 
 def test_a_policy_whose_answer_is_lost_counts_when_it_is_there(aws: FakeKms) -> None:
