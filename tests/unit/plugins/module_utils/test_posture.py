@@ -710,7 +710,8 @@ def test_a_remedy_names_the_connection_and_survives_its_spaces() -> None:
         assert option == "-e"
         # Ansible splits what is not JSON at spaces, and takes quotes and backslashes off.
         assert value.startswith("{") or not set(value) & set(" '\"\\")
-        variables.update(json.loads(value) if value.startswith("{") else [value.split("=", 1)])
+        name, _equals, rest = value.partition("=")
+        variables.update(json.loads(value) if value.startswith("{") else {name: rest})
     assert variables == {
         "encrypted_s3_bucket": BUCKET,
         "encrypted_s3_region": REGION,
