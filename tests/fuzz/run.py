@@ -73,7 +73,7 @@ def targets() -> dict[str, Callable[[bytes], None]]:
     def decide(data: bytes) -> None:
         """Any condition and any request, and patterns against a matcher that is plain and slow."""
         provider = atheris.FuzzedDataProvider(data)
-        pattern, text = ("".join(provider.PickValueInList(list("ab*?")) for _ in range(8)) for _ in range(2))
+        pattern, text = ("".join(provider.PickValueInList(list("ab*?")) for _letter in range(8)) for _text in range(2))
         text = text.replace("*", "a").replace("?", "b")
         assert conditions.wildcard_match(pattern, text) == plainly(pattern, text), (pattern, text)
         request = decision.Request(

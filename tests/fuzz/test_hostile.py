@@ -131,7 +131,10 @@ TAKEN: dict[str, Callable[[], Any]] = {
     "many question marks behind a star": lambda: deny(Resource=f"arn:aws:s3:::*{'?' * 18_000}b*"),
     "stars and question marks": lambda: deny(Resource="arn:aws:s3:::" + "*?" * 9_000),
     "question marks against a long key": lambda: deny(
-        Resource=[f"arn:aws:s3:::{BUCKET}/{'x' * 7_000}${{aws:userid}}", *(f"arn:*{'?' * 3_000}b*" for _ in range(3))]
+        Resource=[
+            f"arn:aws:s3:::{BUCKET}/{'x' * 7_000}${{aws:userid}}",
+            *(f"arn:*{'?' * 3_000}b*" for _time in range(3)),
+        ]
     ),
     "variables in variables": lambda: deny(Resource=f"arn:aws:s3:::{BUCKET}/" + "${" * 4_500 + "}" * 4_500),
     "many variables": lambda: deny(Resource=f"arn:aws:s3:::{BUCKET}/" + "${a}" * 4_500),
@@ -259,7 +262,7 @@ def test_anything_can_be_shown(value: Any) -> None:
 
 def test_what_is_too_deep_can_be_shown() -> None:
     deep: Any = []
-    for _ in range(100_000):
+    for _depth in range(100_000):
         deep = [deep]
     own: list[Any] = []
     own.append(own)

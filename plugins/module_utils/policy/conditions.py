@@ -216,7 +216,7 @@ class Pattern:
     def _steps(self) -> list[_Token]:
         """The tokens with one ``*`` for several in a row, which mean the same and would all be places to be."""
         pairs = itertools.pairwise((None, *self.tokens))
-        return [token for before, token in pairs if token is not None and not before is token is _MANY]
+        return [token for before, token in pairs if token is not None and not (before is _MANY and token is _MANY)]
 
     def _places(self, start: str) -> Iterator[set[int]]:
         """Where in the pattern one can be after no character of ``start``, after one, and so on."""
