@@ -153,7 +153,7 @@ def _rewritten(statement: dict[str, Any], rng: random.Random) -> dict[str, Any]:
 def _relisted(value: Any, rng: random.Random) -> Any:
     values = list(value) if isinstance(value, list) else [value]
     rng.shuffle(values)
-    if rng.random() < 0.2:
+    if values and rng.random() < 0.2:
         values.append(values[0])
     if len(values) == 1:
         return values[0] if rng.random() < 0.8 else values
