@@ -16,6 +16,8 @@ options:
       - Further connections for many buckets, each with a name. What one leaves out is as for the task itself, except
         that one which gives a profile or credentials uses these alone.
       - The task's own connection is called V(default).
+      - A O(connections[].validate_certs) or O(connections[].aws_config) that is wrong is told for the buckets of its
+        connection alone.
     type: list
     elements: dict
     default: []
@@ -46,11 +48,11 @@ options:
         description: A file with certificate authorities.
         type: path
       validate_certs:
-        description: Whether certificates are checked.
-        type: bool
+        description: Whether certificates are checked, V(true) or V(false).
+        type: raw
       aws_config:
-        description: Parameters of C(botocore.config.Config).
-        type: dict
+        description: Parameters of C(botocore.config.Config), a mapping.
+        type: raw
       assume_role_arn:
         description: A role that is assumed first, and again whenever its credentials are about to expire.
         type: str

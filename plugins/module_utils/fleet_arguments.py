@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.validation import check_type_bool, check_type_dict
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import one_line, without_credentials
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
@@ -29,8 +30,10 @@ _CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
     "session_token": {"type": "str", "no_log": True},
     "endpoint_url": {"type": "str"},
     "aws_ca_bundle": {"type": "path"},
-    "validate_certs": {"type": "bool"},
-    "aws_config": {"type": "dict"},
+    # Of any type, since what is wrong with one connection is no reason to fail for the buckets of the others:
+    # Connections converts them. That what is secret is declared here keeps it out of logs and results.
+    "validate_certs": {"type": "raw"},
+    "aws_config": {"type": "raw"},
     "assume_role_arn": {"type": "str"},
     "assume_role_external_id": {"type": "str"},
 }
@@ -48,6 +51,10 @@ FLEET_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 """The options of a module for many buckets."""
 
+_CONVERTED: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
+    ("validate_certs", check_type_bool, "is neither true nor false"),
+    ("aws_config", check_type_dict, "is no mapping"),
+)
 _CREDENTIALS = ("profile", "access_key", "secret_key", "session_token")
 _WHICH = ("name", "connection", "region", "id")
 _TOLD = ("profile", "assume_role_arn", "endpoint_url")
@@ -88,8 +95,13 @@ class Connections:
         if doubled:
             raise Refused(f"connections: {_listed(doubled)} is there more than once. Give each a name of its own.")
         self._given = list(counts)
+        self._wrong: dict[str, str] = {}
         for one in given:
-            self._options[one["name"]] = _overlaid(params, one)
+            name = one["name"]
+            own, wrong = _converted(_said(one))
+            self._options[name] = _overlaid(params, own)
+            if wrong:
+                self._wrong[name] = f"connections: {shown(name)}: {', '.join(wrong)}."
         self._sessions: dict[str, Session] = {}
 
     @property
@@ -100,8 +112,10 @@ class Connections:
     def session(self, name: str) -> Session:
         """The session of a connection.
 
-        :raises Refused: where there is none of this name.
+        :raises Refused: where there is none of this name, and for one whose options are wrong.
         """
+        if name in self._wrong:
+            raise Refused(self._wrong[name])
         if name not in self._options:
             raise Refused(
                 f'connection: there is no "{shown(name)}" among connections. There is {_listed(self._options)}.'
@@ -131,10 +145,29 @@ def threads(params: Mapping[str, Any]) -> int:
     return wanted
 
 
-def _overlaid(params: Mapping[str, Any], connection: Mapping[str, Any]) -> dict[str, Any]:
-    """The module's connection with what a connection of its own says otherwise."""
+def _said(connection: Mapping[str, Any]) -> dict[str, Any]:
+    """What a connection says for itself."""
     # Empty text is what a template gives for nothing.
-    given = {name: value for name, value in connection.items() if name != "name" and value not in (None, "")}
+    return {name: value for name, value in connection.items() if name != "name" and value not in (None, "")}
+
+
+def _converted(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Options of a connection in their types, without those that are wrong, and what is wrong with these."""
+    converted, wrong = dict(given), []
+    for name, convert, problem in _CONVERTED:
+        if name not in given:
+            continue
+        try:
+            converted[name] = convert(given[name])
+        except TypeError:
+            # Not what was given: nobody knows what it is.
+            del converted[name]
+            wrong.append(f"{name} {problem}")
+    return converted, wrong
+
+
+def _overlaid(params: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The module's connection with what a connection of its own says otherwise."""
     merged = dict(params)
     if any(name in given for name in _CREDENTIALS):
         # Who gives some of them means these alone.

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import _list_no_log_values
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -284,6 +285,44 @@ def test_empty_text_is_nothing() -> None:
     assert (found["access_key"], found["secret_key"], found["region"]) == ("AKIDTASK", "task", "eu-west-3")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"validate_certs": "perhaps"}, "validate_certs is neither true nor false"),
+        ({"validate_certs": ["a"]}, "validate_certs is neither true nor false"),
+        ({"aws_config": "a-text"}, "aws_config is no mapping"),
+        ({"aws_config": ["a"]}, "aws_config is no mapping"),
+        (
+            {"validate_certs": {"a": 1}, "aws_config": True},
+            "validate_certs is neither true nor false, aws_config is no mapping",
+        ),
+    ],
+)
+def test_a_connection_that_is_wrong_is_told_for_its_buckets_alone(wrong: dict[str, Any], said: str) -> None:
+    here = connections({"name": f"a{ESCAPE}", "profile": "p", **wrong}, {"name": "b"}, region="eu-west-3")
+    for _again in range(2):
+        with pytest.raises(Refused) as refusal:
+            here.session(f"a{ESCAPE}")
+        assert str(refusal.value) == rf"connections: a\u001b[31m: {said}."
+    assert here.session("b").region == here.session(DEFAULT).region == "eu-west-3"
+    assert here.names == [f"a{ESCAPE}", "b"]
+    assert here.variables(f"a{ESCAPE}") == {"profile": "p"}
+
+
+def test_options_of_a_connection_are_converted_as_those_of_a_task() -> None:
+    here = connections(
+        {"name": "a", "validate_certs": "no", "aws_config": '{"retries": {"mode": "legacy"}}'},
+        {"name": "b", "validate_certs": True, "aws_config": {"connect_timeout": 3}},
+        {"name": "c", "validate_certs": "", "aws_config": ""},
+        {"name": "d"},
+    )
+    found = {name: options_of(here, name) for name in here.names}
+    assert (found["a"]["validate_certs"], found["a"]["aws_config"]) == (False, {"retries": {"mode": "legacy"}})
+    assert (found["b"]["validate_certs"], found["b"]["aws_config"]) == (True, {"connect_timeout": 3})
+    for name in ("c", "d"):
+        assert {"validate_certs", "aws_config"}.isdisjoint(found[name])
+
+
 def test_the_connection_of_the_task_can_be_given_anew_beside_others() -> None:
     here = connections({"name": "b"}, {"name": DEFAULT, "region": "us-east-1"}, region="eu-west-3")
     assert here.names == ["b", DEFAULT]
@@ -314,6 +353,14 @@ def test_what_a_command_needs_of_a_connection_is_nothing_secret() -> None:
     assert here.variables("b") == {}
     assert here.variables("c") == {"assume_role_arn": "arn:aws:iam::444455556666:role/Auditor"}
     assert here.variables(DEFAULT) == {}
+
+
+def test_what_is_secret_of_a_connection_is_kept_out_of_logs_whatever_else_is_wrong_with_it() -> None:
+    given = [
+        {"name": "a", "secret_key": "secret", "session_token": "token", "validate_certs": "perhaps"},
+        {"name": "b", "secret_key": "other", "aws_config": "text"},
+    ]
+    assert _list_no_log_values(fleet_arguments.FLEET_ARGUMENTS, {"connections": given}) == {"secret", "token", "other"}
 
 
 @pytest.mark.parametrize("number", [0, -1, 65])
