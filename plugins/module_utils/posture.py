@@ -181,6 +181,7 @@ class Intent:
     :ivar blocked_encryption_types, block_public_access, versioning, tags, key_settings: None: not asked about.
     :ivar connection: what of the connection a command needs to reach the bucket, by the names of the role's variables
         without their prefix; nothing secret.
+    :ivar host: the host of an inventory that stands for the bucket, with variables of its own; None: nobody's host.
     """
 
     bucket: str
@@ -198,6 +199,7 @@ class Intent:
     versioning: bool | None = None
     tags: Mapping[str, str] | None = field(default=None, hash=False)
     connection: Mapping[str, str] = field(default_factory=dict, hash=False)
+    host: str | None = None
 
 
 # --- what comes out --------------------------------------------------------------------------------------------------
@@ -996,7 +998,12 @@ class _Assessment:
 
     def _command(self, playbook: str = "sealed.s3.encrypt") -> str:
         """The command that mends it, as far as it can be known here; the rest of the variables stay as they are."""
+        if self.intent.host is not None:
+            # Given with -e, a variable would be that of every host, and win over what the host says for itself.
+            return f"ansible-playbook -i INVENTORY {playbook} --limit {shlex.quote(shown(self.intent.host))}"
         variables = {"encrypted_s3_bucket": self.intent.bucket, "encrypted_s3_region": self.observed.region}
+        # Where ansible.cfg names an inventory, it would be each of its hosts that gets this bucket.
+        variables["encrypted_s3_hosts"] = "localhost"
         variables.update({f"encrypted_s3_{name}": value for name, value in self.intent.connection.items()})
         if playbook == "sealed.s3.encrypt":
             variables.update(self._key_variable(self.intent.key))

@@ -32,11 +32,12 @@ options:
     description:
       - Many buckets, each as its name or as a mapping.
       - A mapping has a C(name); a C(region), where it is left out the Region in which the bucket is; a C(connection),
-        the name of one of O(connections); an C(id), which is returned with its result; and, for what differs from
-        bucket to bucket, any of O(state), O(key), O(key_managed), O(create_key), O(key_settings), O(bucket_key),
-        O(blocked_encryption_types), O(on_conflict), O(allow_lockout), O(block_public_access), O(versioning), O(tags)
-        and the options of the guard. What it leaves out is taken from the options of the task. O(key_settings) and
-        O(tags) are taken as a whole from one or the other.
+        the name of one of O(connections); an C(id), the host of an inventory that stands for the bucket, which is
+        returned with its result and named in its remedies; and, for what differs from bucket to bucket, any of
+        O(state), O(key), O(key_managed), O(create_key), O(key_settings), O(bucket_key), O(blocked_encryption_types),
+        O(on_conflict), O(allow_lockout), O(block_public_access), O(versioning), O(tags) and the options of the guard.
+        What it leaves out is taken from the options of the task. O(key_settings) and O(tags) are taken as a whole from
+        one or the other.
     type: list
     version_added: 0.2.0
     elements: raw

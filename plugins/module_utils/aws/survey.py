@@ -26,6 +26,9 @@ from ansible_collections.sealed.s3.plugins.module_utils.posture import (
     Posture,
 )
 
+# They stand for no bucket: it was named for the run alone, and so are its variables.
+_NOBODYS_HOSTS = ("localhost", "127.0.0.1", "::1")
+
 
 @dataclass(frozen=True)
 class Found:
@@ -154,7 +157,8 @@ class Survey:
                     return None
         # Only now is the Region certain, in which the keys of the guard have to be.
         intent = arguments.intent(asked.params, arguments.placeholder(session, caller))
-        intent = replace(intent, connection=self._connections.variables(asked.connection))
+        host = None if asked.id in _NOBODYS_HOSTS else asked.id
+        intent = replace(intent, connection=self._connections.variables(asked.connection), host=host)
         bucket = self._bucket(session, intent, located, tags)
         if intent.key is None and intent.state == posture.PRESENT:
             intent = _with_the_key_that_is_there(intent, bucket)

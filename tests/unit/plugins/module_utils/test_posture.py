@@ -693,8 +693,20 @@ def test_a_remedy_is_a_command_that_a_shell_takes_as_it_is() -> None:
     finding = next(one for one in assess(bucket={"policy": None}).findings if one.id == "guard_missing")
     assert finding.remedy == (
         "ansible-playbook sealed.s3.encrypt -e encrypted_s3_bucket=uploads -e encrypted_s3_region=eu-central-1 "
-        "-e encrypted_s3_key_alias=alias/uploads"
+        "-e encrypted_s3_hosts=localhost -e encrypted_s3_key_alias=alias/uploads"
     )
+
+
+def test_the_remedy_of_a_host_leaves_its_variables_to_it() -> None:
+    outcome = assess(bucket={"policy": None}, host="uploads", connection={"profile": "p"})
+    commands = {finding.remedy for finding in outcome.findings if finding.remedy.startswith("ansible-playbook")}
+    assert commands == {"ansible-playbook -i INVENTORY sealed.s3.encrypt --limit uploads"}
+
+
+def test_the_name_of_a_host_is_one_word_and_printable() -> None:
+    (finding, *_more) = assess(bucket={"policy": None}, host="of a team; \x1b[31m").findings
+    assert finding.remedy.isprintable()
+    assert shlex.split(finding.remedy)[3:] == ["sealed.s3.encrypt", "--limit", r"of a team; \u001b[31m"]
 
 
 def test_a_remedy_names_the_connection_and_survives_its_spaces() -> None:
@@ -715,6 +727,7 @@ def test_a_remedy_names_the_connection_and_survives_its_spaces() -> None:
     assert variables == {
         "encrypted_s3_bucket": BUCKET,
         "encrypted_s3_region": REGION,
+        "encrypted_s3_hosts": "localhost",
         "encrypted_s3_key_alias": "alias/uploads",
         "encrypted_s3_profile": "my team's profile",
         "encrypted_s3_endpoint_url": "https://s3.example:4566",

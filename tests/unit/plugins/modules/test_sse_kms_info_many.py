@@ -168,6 +168,19 @@ def test_no_buckets_are_no_calls(aws: FakeAws) -> None:
     assert aws.calls == []
 
 
+@pytest.mark.parametrize("host", ["theirs", "localhost", None])
+def test_a_remedy_runs_the_host_that_stands_for_the_bucket(aws: FakeAws, key: str, host: str | None) -> None:
+    """Localhost stands for none: it is named for the run alone, with its variables."""
+    aws.add_bucket("open")
+    (result,) = look(aws, buckets=[{"name": "open", "id": host}], key=key)["buckets"]
+    (remedy,) = {one["remedy"] for one in result["findings"] if one["id"] == "guard_missing"}
+    if host == "theirs":
+        assert remedy == "ansible-playbook -i INVENTORY sealed.s3.encrypt --limit theirs"
+    else:
+        assert remedy.startswith("ansible-playbook sealed.s3.encrypt -e encrypted_s3_bucket=open ")
+        assert " -e encrypted_s3_hosts=localhost " in remedy
+
+
 def test_a_bucket_twice_is_two_results_in_their_order(aws: FakeAws, key: str) -> None:
     add_sealed(aws, "uploads", key)
     asked = [
@@ -661,6 +674,21 @@ def test_every_connection_is_searched_and_one_that_fails_is_named() -> None:
     assert alone["error_code"] == "AccessDenied"
 
 
+def test_a_connection_that_is_wrong_is_told_for_its_buckets_alone() -> None:
+    aws = Accounts()
+    add_sealed(aws, "mine", aws.add_key(1))
+    options: dict[str, Any] = {
+        "connections": [{"name": "fine"}, {"name": "certs", "validate_certs": "perhaps", "secret_key": "a-secret-key"}],
+    }
+    named = look(aws, buckets=["mine", {"name": "theirs", "connection": "certs"}], **options)
+    found = look(aws, discover={}, **options)
+    for run, name in ((named, "theirs"), (found, "(buckets of certs)")):
+        assert of(run)["mine"]["compliance"] == "compliant"
+        (missing,) = of(run)[name]["could_not_look"]
+        assert missing["message"] == "connections: certs: validate_certs is neither true nor false."
+        assert "a-secret-key" not in json.dumps(run.result)
+
+
 # --- results_file ---
 
 
@@ -751,6 +779,7 @@ def test_a_file_that_is_none_keeps_its_mode(aws: FakeAws, key: str) -> None:
         ({"buckets": ["a"], "threads": 0}, "threads: expected 1 to 64, found 0"),
         ({"buckets": ["a"], "connections": [{"name": "b"}, {"name": "b"}]}, "connections: b is there more than once"),
         ({"buckets": ["a"], "connections": [{"region": "b"}]}, "missing required arguments: name"),
+        ({"buckets": ["a"], "connections": [["b"]]}, "connections"),
         ({"buckets": ["a"], "versioning": "perhaps"}, "not a valid boolean"),
         ({"discover": {"colour": "red"}}, "colour"),
     ],
