@@ -32,6 +32,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "threads": {"type": "int"},
 }
 
+_ROLE = ("assume_role_arn", "assume_role_external_id")
+_IDENTITY = ("assume_role_arn", "profile", "access_key", "secret_key", "session_token")
+
 
 class ActionModule(ActionBase):
     """Reads for all hosts of the play, or what the credentials own, and returns a small result."""
@@ -93,13 +96,22 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(wish.problem)
         if options["connections"]:
             # Each is laid over the options of the module; a role to assume is none of them.
-            own = {name: value for name, value in wish.connection.items() if name != "assume_role_arn"}
-            connections = options["connections"]
+            own = {name: value for name, value in wish.connection.items() if name not in _ROLE}
+            role = {name: value for name, value in wish.connection.items() if name in _ROLE}
+            connections = [_assuming(role, given) for given in options["connections"]]
         else:
             own, named = {}, fleet.Connections()
             named.name(wish.connection)
             connections = named.options
         return {**own, "discover": options["discover"], "connections": connections, **wish.asked, **_threads(options)}
+
+
+def _assuming(role: Mapping[str, Any], connection: Mapping[str, Any]) -> dict[str, Any]:
+    """A connection that assumes the role of the variables, unless it says itself who it is."""
+    if any(connection.get(name) for name in _IDENTITY):
+        return dict(connection)
+    # Empty text is what a template gives for nothing.
+    return {**role, **{name: value for name, value in connection.items() if value not in (None, "")}}
 
 
 def _threads(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,6 +122,9 @@ def _failing(summary: Mapping[str, Any], results: Iterable[Mapping[str, Any]], f
     """Why the run fails; empty where it does not."""
     if fail_on == NEVER:
         return ""
+    if not summary["buckets"]:
+        # As little as a wrong prefix, or credentials of another account, is needed for that.
+        return "no bucket was found"
     grave = {name: summary["findings"][name] for name in THRESHOLDS[: THRESHOLDS.index(fail_on) + 1]}
     parts = [f"findings of severity {name} ({count})" for name, count in grave.items() if count]
     # Something graver may be hidden behind what could not be looked at.

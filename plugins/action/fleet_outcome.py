@@ -11,8 +11,11 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan
 
-ARGUMENTS: dict[str, dict[str, Any]] = {"of": {"type": "str", "choices": ["posture", "seal"], "required": True}}
-
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "of": {"type": "str", "choices": ["posture", "keys", "seal"], "required": True},
+    "failure": {"type": "str"},
+}
+_FOUND = ("way", "bucket", "region", "msg", "compliance", "findings", "plan")
 _TOLD = ("changed", "msg", "steps", "backup_file", "diff", "warnings")
 
 
@@ -26,32 +29,48 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = ActionBase.validate_argument_spec(self, argument_spec=ARGUMENTS)
-        host = (task_vars or {})["inventory_hostname"]
-        kept = fleet.Answers(options["of"]).of(host)
-        if kept is None:
-            return {**result, "changed": False, "left": True}
-        told = _of_posture(kept) if options["of"] == "posture" else _of_seal(kept)
-        return {**result, "changed": False, "left": False, **told}
+        variables = task_vars or {}
+        host = variables["inventory_hostname"]
+        found = fleet.Answers("posture").of(host)
+        # A host that an earlier run in the same ansible-playbook has left in a group is none of this one's.
+        told: dict[str, Any] = {"left": False}
+        if options["of"] == "keys":
+            told["left"] = found is not None and fleet.Answers("keys").of(host) is not None
+            if options["failure"]:
+                fleet.Answers("keys-failed").keep(host, {"msg": options["failure"]})
+        elif found is not None and options["of"] == "posture":
+            told.update(_of_posture(found))
+        elif found is not None:
+            kept = fleet.Answers("seal").of(host)
+            told["left"] = kept is None and found["way"] == fleet_plan.ROLE
+            if kept is not None:
+                told.update(_of_seal(kept, variables.get("__encrypted_s3_key_done") or {}))
+                failed = fleet.Answers("keys-failed").of(host)
+                if failed is not None:
+                    told.update(failed=True, msg=f"{failed['msg']} (The bucket itself: {told['msg']})")
+        return {**result, "changed": False, **told}
 
 
 def _of_posture(kept: dict[str, Any]) -> dict[str, Any]:
-    told = {name: kept[name] for name in ("way", "bucket", "msg", "compliance", "findings", "plan")}
+    told = {name: kept[name] for name in _FOUND}
     if kept["way"] == fleet_plan.FAILED:
         return {**told, "failed": True}
     if kept["way"] == fleet_plan.FINE:
-        told["ansible_facts"] = {
-            "encrypted_s3_result": _result(kept, changed=[], previous_policy=kept["policy"], warnings=[])
-        }
+        told["ansible_facts"] = {"encrypted_s3_result": _result(kept, changed=[], previous_policy=kept["policy"])}
     return told
 
 
-def _of_seal(kept: dict[str, Any]) -> dict[str, Any]:
+def _of_seal(kept: dict[str, Any], key_done: dict[str, Any]) -> dict[str, Any]:
     told = {name: kept[name] for name in _TOLD if kept.get(name)}
     if kept.get("failed"):
         return {**told, "failed": True, "previous_policy": kept.get("previous_policy")}
     told["ansible_facts"] = {
         "encrypted_s3_result": _result(
-            kept, changed=kept["steps"], previous_policy=kept["previous_policy"], warnings=kept.get("warnings") or []
+            kept,
+            changed=[*key_done.get("steps", ()), *kept["steps"]],
+            previous_policy=kept["previous_policy"],
+            warnings=[*key_done.get("warnings", ()), *(kept.get("warnings") or ())],
+            lost_keys=key_done.get("lost_keys", []),
         )
     }
     return told
@@ -63,6 +82,7 @@ def _result(kept: dict[str, Any], **more: Any) -> dict[str, Any]:
         "bucket": kept["bucket"],
         "key_arn": kept["key_arn"],
         "conflicts": kept.get("conflicts") or [],
+        "warnings": kept.get("warnings") or [],
         "lost_keys": [],
         **more,
     }

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.sealed.s3.plugins.module_utils import posture
-from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary, merged, sentence
+from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary, sentence
 from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan, here, progress
 from ansible_collections.sealed.s3.plugins.plugin_utils.fleet import Wish
 from ansible_collections.sealed.s3.plugins.plugin_utils.fleet_plan import Keys
@@ -33,8 +34,8 @@ class ActionModule(ActionBase):
         _validation, options = ActionBase.validate_argument_spec(self, argument_spec=ARGUMENTS)
         fleet.refuse_elsewhere(self)
         variables = task_vars or {}
-        wanted = fleet.Wishes(self, variables)
-        wishes = {host: wanted.of(host) for host in variables["ansible_play_batch"]}
+        fleet.Answers.forget_all()
+        wishes = _each_bucket_once(fleet.Wishes(self, variables), variables["ansible_play_batch"])
         with tempfile.TemporaryDirectory(prefix="sealed-s3-", dir=fleet.folder_of_the_run()) as folder:
             path = Path(folder) / "results"
             failure = self._read(wishes, path, options, variables)
@@ -68,30 +69,43 @@ class ActionModule(ActionBase):
         return str(told.get("msg") or "sse_kms_info failed.") if told.get("failed") else None
 
 
+def _each_bucket_once(wanted: fleet.Wishes, hosts: Iterable[str]) -> dict[str, Wish]:
+    """What the hosts ask for. Two that have one bucket would both write it, at the same time."""
+    wishes: dict[str, Wish] = {}
+    first: dict[tuple[str, str], str] = {}
+    connections = fleet.Connections()
+    for host in hosts:
+        wish = wanted.of(host)
+        if wish.problem is None:
+            other = first.setdefault((connections.name(wish.connection), wish.bucket), host)
+            if other != host:
+                problem = f"Bucket {wish.bucket} is that of host {other}, too. Let one host have it."
+                wish = replace(wish, problem=problem)
+        wishes[host] = wish
+    return wishes
+
+
 class _Batch:
-    """What becomes of the hosts of a batch; what concerns later batches is kept with the run."""
+    """What becomes of the hosts of a batch."""
 
     def __init__(self, wishes: Mapping[str, Wish], *, check_mode: bool) -> None:
         self._wishes = wishes
         self._check_mode = check_mode
-        self._kept = fleet.Answers("run").of("all") or {"summary": {}, "keys": {}}
-        self._keys = Keys.from_dict(self._kept["keys"])
+        self._keys = Keys()
         self._summary = Summary()
-        self._todo: dict[str, Mapping[str, Any]] = {}
+        self._todo: dict[str, tuple[str, Mapping[str, Any]]] = {}
 
     def add(self, wish: Wish, result: Mapping[str, Any]) -> None:
         """Decide what follows for a host, and keep it for the host's own task."""
         self._summary.add(result, key=wish.asked.get("key"))
         chosen = fleet_plan.way(result, state=wish.asked.get("state", posture.PRESENT), verify=wish.verify)
         if chosen in (fleet_plan.SEAL, fleet_plan.ROLE):
-            self._todo[wish.host] = {
-                "chosen": chosen,
-                "account": result["account"],
-                "region": result["region"],
-                "plan": result["plan"],
-            }
+            # Not the whole result: with its policy, that of thousands would fill the memory.
+            slim = {name: result[name] for name in ("account", "region", "plan")}
+            self._todo[wish.host] = (chosen, slim)
             fleet.hand_over(wish.host, wish, result)
         key = result["key"] or {}
+        staying = ("warning",) if wish.asked.get("on_conflict") == "replace" else ("warning", "conflict")
         fleet.Answers("posture").keep(
             wish.host,
             {
@@ -105,15 +119,22 @@ class _Batch:
                 "key_arn": key.get("arn"),
                 "policy": result["policy"] if chosen == fleet_plan.FINE else None,
                 "conflicts": result["conflicts"],
+                "warnings": [
+                    *wish.warnings,
+                    *(one["message"] for one in result["conflicts"] if one["severity"] in staying),
+                ],
             },
         )
 
     def told(self) -> dict[str, Any]:
         """What the tasks after this one need."""
-        todo = [wish for host, wish in self._wishes.items() if host in self._todo]
-        self._share_keys(todo)
-        summary = merged(self._kept["summary"], self._summary.to_dict())
-        fleet.Answers("run").keep("all", {"summary": summary, "keys": self._keys.to_dict()})
+        # The order of the hosts, and not that of the answers, decides which of them makes a key for the others.
+        todo = [wish for host, wish in self._wishes.items() if host in self._todo and self._shares_its_key(wish)]
+        for host in self._keys.hosts:
+            fleet.Answers("keys").keep(host, {})
+            if self._check_mode:
+                fleet.hand_over_without_key(host, first_with_it=True)
+        summary = self._summary.to_dict()
         return {
             "todo": [wish.host for wish in todo],
             "key_hosts": self._keys.hosts,
@@ -121,16 +142,21 @@ class _Batch:
             "msg": sentence(summary),
         }
 
-    def _share_keys(self, todo: list[Wish]) -> None:
-        """Let one host do what is to be done with a key that several have: the first in the order of the hosts."""
-        for wish in todo:
-            if not self._keys.add(wish.host, key=str(wish.asked.get("key")), **self._todo[wish.host]):
-                continue
-            if self._check_mode:
-                fleet.hand_over_without_key(wish.host, first_with_it=False)
-            else:
-                # It is to be read again, once the other host has made the key.
-                fleet.Answers("handed-over").drop(wish.host)
-        if self._check_mode:
-            for host in self._keys.hosts:
-                fleet.hand_over_without_key(host, first_with_it=True)
+    def _shares_its_key(self, wish: Wish) -> bool:
+        """Let one host do what is to be done with a key that several have. Whether a host can go on."""
+        chosen, result = self._todo[wish.host]
+        asked = wish.asked
+        try:
+            elsewhere = self._keys.add(
+                wish.host, result, key=str(asked.get("key")), chosen=chosen, settings=asked.get("key_settings")
+            )
+        except ValueError as error:
+            answers = fleet.Answers("posture")
+            answers.keep(wish.host, {**(answers.of(wish.host) or {}), "way": fleet_plan.FAILED, "msg": str(error)})
+            return False
+        if elsewhere is not None and self._check_mode:
+            fleet.hand_over_without_key(wish.host, first_with_it=False)
+        elif elsewhere is not None:
+            # It is to be read again, once the other host has made the key.
+            fleet.Answers("handed-over").drop(wish.host)
+        return True

@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
             sealed = {one["id"]: one for one in fleet.lines(path)} if path.exists() else {}
         for host, wish in wishes.items():
             # What was done before the module failed as a whole is told all the same.
-            _keep(wish, sealed.get(host) or {"failed": True, "msg": failure or "sse_kms_seal said nothing of it."})
+            _keep(wish, sealed.get(host) or {"failed": True, "msg": wish.problem or failure or _UNSAID})
         failed = len(wishes) - sum(not one["failed"] for one in sealed.values())
         changed = sum(one["changed"] for one in sealed.values())
         told = f"{buckets(len(wishes))}: {changed} changed, {failed} failed."
@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
         """Let the module write its results; a sentence where it failed as a whole."""
         connections = fleet.Connections()
         args: dict[str, Any] = {
-            "buckets": [self._entry(wish, connections) for wish in wishes.values()],
+            "buckets": [self._entry(wish, connections) for wish in wishes.values() if wish.problem is None],
             "connections": connections.options,
             "results_file": str(path),
         }
@@ -99,6 +99,7 @@ class ActionModule(ActionBase):
 
 
 _PLACE = ("id", "name", "connection")
+_UNSAID = "sse_kms_seal ended before it said what became of the bucket: it may have been changed. Run again."
 
 
 def _hosts(batch: list[str]) -> list[str]:
@@ -108,12 +109,15 @@ def _hosts(batch: list[str]) -> list[str]:
 
 def _keep(wish: Wish, told: Mapping[str, Any]) -> None:
     steps = told.get("steps") or []
+    found: dict[str, Any] = fleet.Answers("posture").of(wish.host) or {"warnings": []}
+    warned = told.get("warnings") or ()
     fleet.Answers("seal").keep(
         wish.host,
         {
             **told,
             "bucket": wish.bucket,
-            "conflicts": (fleet.Answers("posture").of(wish.host) or {}).get("conflicts"),
+            "conflicts": found.get("conflicts"),
+            "warnings": [*(told.get("warnings") or ()), *(one for one in found["warnings"] if one not in warned)],
             "msg": told.get("msg") or (f"Done: {', '.join(steps)}." if steps else "Nothing was left to do."),
         },
     )

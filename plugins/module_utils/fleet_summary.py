@@ -86,18 +86,6 @@ class Summary:
         }
 
 
-def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Two summaries of different buckets in one."""
-    together = dict(one)
-    for name, value in other.items():
-        there = together.get(name)
-        if isinstance(value, Mapping):
-            together[name] = merged(there or {}, value)
-        else:
-            together[name] = (there or 0) + value
-    return together
-
-
 def buckets(count: int) -> str:
     """A number of buckets, in words."""
     return f"{count} bucket" if count == 1 else f"{count} buckets"

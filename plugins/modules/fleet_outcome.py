@@ -20,8 +20,13 @@ options:
     description:
       - Whose outcome.
     type: str
-    choices: [posture, seal]
+    choices: [posture, keys, seal]
     required: true
+  failure:
+    description:
+      - With O(of=keys), why the key that this host makes for others could not be made or settled. It is kept, and told
+        with O(of=seal).
+    type: str
 attributes:
   action:
     description: Is an action plugin, no code runs on the host.
@@ -49,7 +54,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 left:
-  description: Whether nothing was found out or done for this host.
+  description:
+    - With O(of=keys), whether this host makes or settles a key. With O(of=seal), whether the role is to run on it.
   returned: always
   type: bool
   sample: false
@@ -64,6 +70,11 @@ bucket:
   returned: with O(of=posture)
   type: str
   sample: uploads-111122223333
+region:
+  description: The Region of the bucket, or the one in which it would be created.
+  returned: with O(of=posture)
+  type: str
+  sample: eu-central-1
 compliance:
   description: As of M(sealed.s3.sse_kms_info).
   returned: with O(of=posture)

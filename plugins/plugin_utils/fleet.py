@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,10 +35,16 @@ FRESH_SECONDS = 600
 _OF_MANY = ("name", "connection", "account", "region", "exists", "tags")
 _ASKED = "__encrypted_s3_asked"
 _CONNECTION = "__encrypted_s3_connection_asked"
+_WARNINGS = "__encrypted_s3_key_warnings"
 _PROBLEMS = "__encrypted_s3_input_problems"
 _PREFIX = "encrypted_s3_"
 _BUCKET = "encrypted_s3_bucket"
 _OWN = (_BUCKET, "encrypted_s3_result")
+_HERE = ("local", "ansible.builtin.local")
+_ELSEWHERE = (
+    "Buckets as hosts are worked on where ansible-playbook runs, as its user. Take ansible_connection and "
+    "ansible_become off the hosts, and --become off the command."
+)
 _NO_BUCKET = (
     "{} is no name of a bucket. Name the bucket with -e encrypted_s3_bucket=NAME, or run on an inventory whose group "
     "s3_buckets has a host for each bucket."
@@ -53,6 +60,7 @@ class Wish:
     :ivar problem: why it cannot be asked for like that; then the others are empty.
     :ivar verify: whether uploads are to prove it.
     :ivar backup_dir: where the policy of before is kept.
+    :ivar warnings: sentences about what it asks for.
     """
 
     host: str
@@ -62,6 +70,7 @@ class Wish:
     problem: str | None = None
     verify: bool = False
     backup_dir: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Wishes:
@@ -74,7 +83,7 @@ class Wishes:
         """Take ``more`` for variables of the role that it does not offer."""
         self._action = action
         self._more = more or {}
-        hostvars = task_vars["hostvars"]
+        hostvars = self._hostvars = task_vars["hostvars"]
         self._manager = hostvars._variable_manager
         self._inventory = hostvars._inventory
         self._play = action._task.get_play()
@@ -83,11 +92,13 @@ class Wishes:
     def of(self, host: str) -> Wish:
         """What a host asks for."""
         variables, templar = self._variables(host)
-        if _BUCKET not in variables and host in LOCAL:
+        if _BUCKET not in variables:
             return Wish(host, host, {}, {}, _NO_BUCKET.format(host))
         given = {name: value for name, value in variables.items() if name.startswith(_PREFIX) and name not in _OWN}
         try:
-            bucket = str(templar.template(variables[_BUCKET])) if _BUCKET in variables else host
+            if _is_elsewhere(variables, templar):
+                return Wish(host, host, {}, {}, f"{host}: {_ELSEWHERE}")
+            bucket = str(templar.template(variables[_BUCKET]))
             alike = repr(sorted((name, _settled(value, templar)) for name, value in given.items()))
         except AnsibleError as error:
             return Wish(host, host, {}, {}, str(error))
@@ -103,7 +114,10 @@ class Wishes:
         variables = self._manager.get_vars(
             play=self._play, host=self._inventory.get_host(host), task=self._action._task, include_hostvars=False
         )
-        variables.update(self._more)
+        variables.update(self._more, hostvars=self._hostvars)
+        if host not in LOCAL:
+            # The bucket of a host is the one that it names, or else the one that it is named after.
+            variables.setdefault(_BUCKET, host)
         return variables, self._action._templar.copy_with_new_env(available_variables=variables)
 
     @staticmethod
@@ -114,12 +128,20 @@ class Wishes:
             connection = {} if problems else dict(templar.template(variables[_CONNECTION]))
             verify = str(templar.template(variables[f"{_PREFIX}verify"])).lower() in ("true", "yes", "1", "on")
             backup_dir = templar.template(variables[f"{_PREFIX}backup_dir"]) or None
+            warnings = tuple(templar.template(variables[_WARNINGS]))
         except AnsibleError as error:
             problem = str(error)
             return lambda host, bucket: Wish(host, bucket, {}, {}, problem)
         if problems:
             return lambda host, bucket: Wish(host, bucket, {}, {}, " ".join(problems))
-        return lambda host, bucket: Wish(host, bucket, asked, connection, None, verify, backup_dir)
+        return lambda host, bucket: Wish(host, bucket, asked, connection, None, verify, backup_dir, warnings)
+
+
+def _is_elsewhere(variables: Mapping[str, Any], templar: Any) -> bool:
+    """Whether a host's variables let its tasks run anywhere but here, or as somebody else."""
+    connection = templar.template(variables.get("ansible_connection", "local"))
+    become = templar.template(variables.get("ansible_become", False))
+    return connection not in _HERE or str(become).lower() in ("true", "yes", "1", "on")
 
 
 def _settled(value: Any, templar: Any) -> str:
@@ -168,10 +190,7 @@ def refuse_elsewhere(action: ActionBase) -> None:
     :raises AnsibleActionFail: elsewhere.
     """
     if action._connection.transport != "local" or action._connection.become:
-        raise AnsibleActionFail(
-            "Buckets as hosts are worked on where ansible-playbook runs, as its user. Take ansible_connection and "
-            "ansible_become off the hosts, and --become off the command."
-        )
+        raise AnsibleActionFail(_ELSEWHERE)
 
 
 def folder_of_the_run() -> Path:
@@ -182,11 +201,12 @@ def folder_of_the_run() -> Path:
 class Answers:
     """What is kept of each host between the tasks of a run.
 
-    :param kind: of which task: ``posture`` or ``seal``.
+    :param kind: of what: ``posture`` (what was found), ``handed-over`` (that for the role), ``keys`` (who makes them),
+        ``keys-failed`` or ``seal`` (what was done).
     """
 
     def __init__(self, kind: str) -> None:
-        self._folder = folder_of_the_run() / f"sealed-s3-{kind}"
+        self._folder = folder_of_the_run() / f"sealed-s3-answers-{kind}"
 
     def keep(self, host: str, answer: Mapping[str, Any]) -> None:
         """Keep the answer for a host, instead of an earlier one."""
@@ -202,6 +222,12 @@ class Answers:
         except FileNotFoundError:
             return None
         return answer
+
+    @classmethod
+    def forget_all(cls) -> None:
+        """Begin anew: what another run of sealed.s3.encrypt in the same ansible-playbook has left is not ours."""
+        for folder in folder_of_the_run().glob("sealed-s3-answers-*"):
+            shutil.rmtree(folder)
 
     def drop(self, host: str) -> None:
         """Forget the answer for a host."""

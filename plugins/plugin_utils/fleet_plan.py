@@ -68,11 +68,13 @@ class KeyWork:
 
     :ivar host: the one that does it for all.
     :ivar alone: the way of that host, see :func:`way`.
+    :ivar settings: what the key is to be like.
     :ivar others: how many more hosts there are.
     """
 
     host: str
     alone: str
+    settings: Any = None
     others: int = 0
 
     @property
@@ -83,30 +85,32 @@ class KeyWork:
 
 @dataclass
 class Keys:
-    """Each key once, over all batches of a run, by account, Region and the name it was asked for by."""
+    """Each key once, by account, Region and the name it was asked for by."""
 
     work: dict[str, KeyWork] = field(default_factory=dict)
 
-    def add(
-        self, host: str, *, key: str, chosen: str, account: str | None, region: str | None, plan: Mapping[str, Any]
-    ) -> bool:
-        """Note a host that is to be sealed. Whether what its plan does to its key is another host's to do."""
+    def add(self, host: str, result: Mapping[str, Any], *, key: str, chosen: str, settings: Any) -> KeyWork | None:
+        """Note a host that is to be sealed.
+
+        :returns: the work on its key where that is another host's to do.
+        :raises ValueError: where another host wants the same key to be otherwise, with the sentence.
+        """
+        plan = result["plan"]
         if not (plan["create_key"] or plan["key_settings"]):
-            return False
-        work = self.work.setdefault(f"{account}/{region}/{key}", KeyWork(host, chosen))
+            return None
+        name = f"{result['account']}/{result['region']}/{key}"
+        work = self.work.setdefault(name, KeyWork(host, chosen, settings))
         if work.host == host:
-            return False
+            return None
+        if work.settings != settings:
+            raise ValueError(
+                f"Host {work.host} has the key {key}, too, and asks for other settings of it. Give both the same "
+                "encrypted_s3_key_* variables, or keys of their own."
+            )
         work.others += 1
-        return True
+        return work
 
     @property
     def hosts(self) -> list[str]:
         """Those that do something with a key before any bucket is touched."""
         return [work.host for work in self.work.values() if work.beforehand]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {name: [work.host, work.alone, work.others] for name, work in self.work.items()}
-
-    @classmethod
-    def from_dict(cls, kept: Mapping[str, Any]) -> Keys:
-        return cls({name: KeyWork(*work) for name, work in kept.items()})

@@ -23,6 +23,15 @@ def _trusted(value: Any) -> Any:
     return trust_as_template(value) if isinstance(value, str) else value
 
 
+class _HostVars(dict[str, Any]):
+    """The variables of each host, and what the actions take from there beside them."""
+
+    def __init__(self, manager: Any, hosts: dict[str, dict[str, Any]]) -> None:
+        super().__init__(hosts)
+        self._variable_manager = manager
+        self._inventory = SimpleNamespace(get_host=lambda name: name)
+
+
 class FakePlay:
     """A play.
 
@@ -56,7 +65,7 @@ class FakePlay:
             "inventory_hostname": first,
             "ansible_play_batch": list(self._hosts),
             "ansible_python_interpreter": "/usr/bin/python-of-somebody-else",
-            "hostvars": SimpleNamespace(_variable_manager=self, _inventory=SimpleNamespace(get_host=lambda name: name)),
+            "hostvars": _HostVars(self, self._hosts),
         }
 
     def action(self, kind: type[ActionBase], **args: Any) -> Any:

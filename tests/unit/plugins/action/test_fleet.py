@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 from ansible import constants
 from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 from ansible.utils.display import Display
 
 from ansible_collections.sealed.s3.plugins.action import fleet_audit, fleet_outcome, fleet_posture, fleet_seal
 from ansible_collections.sealed.s3.plugins.module_utils import posture
 from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, here
-from ansible_collections.sealed.s3.tests.unit.fake_play import FakePlay
+from ansible_collections.sealed.s3.tests.unit.fake_play import ROLE, FakePlay
 
 ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 KEYED = {"encrypted_s3_key_alias": "seal"}
@@ -106,7 +108,7 @@ def test_each_host_has_an_outcome_of_its_own(monkeypatch: pytest.MonkeyPatch, sh
         "lost_keys": [],
     }  # fmt: skip
     assert "ansible_facts" not in ways["seal"]
-    assert outcome(play, "nobody") == {"changed": False, "left": True}
+    assert outcome(play, "nobody") == {"changed": False, "left": False}
 
 
 def test_the_role_is_handed_what_was_read_unless_another_host_makes_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,12 +130,76 @@ def test_in_a_check_run_all_go_on_as_if_the_key_were_made(monkeypatch: pytest.Mo
     assert plans == [True, False, None, False, None]
 
 
-def test_batches_of_a_run_are_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    plans = dict.fromkeys("ab", ("create_key", "create_bucket"))
-    first = read(FakePlay({"a": KEYED}), Info(plans), monkeypatch)
-    second = read(FakePlay({"b": KEYED}), Info(plans), monkeypatch)
-    assert (first["summary"]["buckets"], second["summary"]["buckets"]) == (1, 2)
-    assert (first["key_hosts"], second["key_hosts"]) == ([], ["a"])
+def test_a_further_run_in_the_same_process_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = FakePlay({"a": KEYED, "b": KEYED})
+    told = read(first, Info({"a": ("guard",), "b": ("create_key", "create_bucket")}), monkeypatch)
+    assert told["summary"]["buckets"] == 2
+    seal(first, Seal(lambda args: {"buckets": [sealed(entry) for entry in args["buckets"]]}))
+    assert outcome(first, "a", "seal")["changed"]
+    second = FakePlay({"a": KEYED, "c": KEYED})
+    told = read(second, Info({"a": ("create_bucket",), "c": ()}), monkeypatch)
+    assert told["summary"]["buckets"] == 2
+    # What was sealed before is not told again, and who was to be sealed before is left alone.
+    assert outcome(second, "a", "seal") == {"changed": False, "left": True}
+    assert outcome(first, "b", "seal") == {"changed": False, "left": False}
+    assert outcome(first, "b", "keys") == {"changed": False, "left": False}
+
+
+def test_two_hosts_cannot_have_one_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = {**KEYED, "encrypted_s3_bucket": "a", "encrypted_s3_profile": "another-account"}
+    play = FakePlay({"a": KEYED, "b": {**KEYED, "encrypted_s3_bucket": "a"}, "c": other})
+    info = Info({})
+    read(play, info, monkeypatch)
+    assert [entry["id"] for entry in info.args["buckets"]] == ["a", "c"]
+    assert outcome(play, "b")["msg"] == "Bucket a is that of host a, too. Let one host have it."
+    assert outcome(play, "b")["failed"]
+
+
+def test_one_key_cannot_be_wanted_in_two_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = FakePlay({"a": KEYED, "b": {**KEYED, "encrypted_s3_key_rotation_days": 90}})
+    told = read(play, Info(dict.fromkeys("ab", ("guard", "key_settings"))), monkeypatch)
+    assert told["todo"] == ["a"]
+    assert "asks for other settings of it" in outcome(play, "b")["msg"]
+    assert outcome(play, "b")["failed"]
+
+
+def test_what_was_done_with_a_key_is_in_the_result_of_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = FakePlay({"a": KEYED, "b": KEYED})
+    read(play, Info(dict.fromkeys("ab", ("guard", "create_key"))), monkeypatch)
+    assert [outcome(play, host, "keys")["left"] for host in "ab"] == [True, False]
+    seal(play, Seal(lambda args: {"buckets": [sealed(entry) for entry in args["buckets"]]}))
+    done = {"steps": ["key"], "lost_keys": ["arn:lost"], "warnings": ["One was lost."]}
+    variables = {**play.task_vars, "inventory_hostname": "a", "__encrypted_s3_key_done": done}
+    told = play.action(fleet_outcome.ActionModule, of="seal").run(task_vars=variables)
+    result = told["ansible_facts"]["encrypted_s3_result"]
+    assert (result["changed"], result["lost_keys"], result["warnings"]) == (
+        ["key", "guard"],
+        ["arn:lost"],
+        ["One was lost."],
+    )
+
+
+def test_a_key_that_is_not_ready_fails_its_host_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = FakePlay({"a": KEYED, "b": KEYED})
+    read(play, Info(dict.fromkeys("ab", ("guard", "key_settings"))), monkeypatch)
+    told = play.action(fleet_outcome.ActionModule, of="keys", failure="Denied.").run(task_vars=play.task_vars)
+    assert not told.get("failed")
+    seal(play, Seal(lambda args: {"buckets": [sealed(entry) for entry in args["buckets"]]}))
+    assert outcome(play, "a", "seal")["failed"]
+    assert outcome(play, "a", "seal")["msg"] == "Denied. (The bucket itself: Done: guard.)"
+    assert not outcome(play, "b", "seal").get("failed")
+
+
+def test_a_host_whose_variables_fail_in_between_is_not_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts: dict[str, dict[str, Any]] = {"a": dict(KEYED), "b": KEYED}
+    play = FakePlay(hosts)
+    read(play, Info(dict.fromkeys("ab", ("guard",))), monkeypatch)
+    hosts["a"]["encrypted_s3_accepted_keys"] = "{{ nowhere }}"
+    module = Seal(lambda args: {"buckets": [sealed(entry) for entry in args["buckets"]]})
+    seal(play, module)
+    assert [entry["id"] for entry in module.args["buckets"]] == ["b"]
+    assert outcome(play, "a", "seal")["failed"]
+    assert "nowhere" in outcome(play, "a", "seal")["msg"]
 
 
 def test_what_goes_wrong_for_all_is_told_by_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +282,7 @@ def test_what_needs_the_guard_alone_is_sealed_at_once(monkeypatch: pytest.Monkey
     assert outcome(play, "new-key", "seal")["msg"] == "Nothing was left to do."
     failed = outcome(play, "fails", "seal")
     assert (failed["failed"], failed["msg"], failed["changed"]) == (True, "Denied.", False)
-    assert [outcome(play, host, "seal")["left"] for host in ("fine", "role")] == [True, True]
+    assert [outcome(play, host, "seal")["left"] for host in ("fine", "role")] == [False, True]
 
 
 def test_a_check_run_seals_with_a_key_that_is_planned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +317,7 @@ def test_what_was_done_before_the_module_failed_is_told(monkeypatch: pytest.Monk
     assert outcome(play, "a", "seal")["changed"]
     assert (outcome(play, "b", "seal")["failed"], outcome(play, "b", "seal")["msg"]) == (True, "sse_kms_seal failed.")
     seal(play, Seal(lambda args: {"buckets": [sealed(args["buckets"][0])]}))
-    assert outcome(play, "b", "seal")["msg"] == "sse_kms_seal said nothing of it."
+    assert "it may have been changed" in outcome(play, "b", "seal")["msg"]
 
 
 def audit(play: FakePlay, info: Info, monkeypatch: pytest.MonkeyPatch, folder: Path, **args: Any) -> dict[str, Any]:
@@ -305,6 +371,74 @@ def test_an_audit_finds_the_buckets_of_the_credentials(monkeypatch: pytest.Monke
     audit(play, info, monkeypatch, tmp_path / "r", discover={}, connections=given)
     assert info.args["connections"] == given
     assert (info.args["region"], info.args["profile"]) == ("eu-west-1", "audit")
+
+
+def test_a_connection_of_an_audit_assumes_the_role_of_the_variables_unless_it_says_who_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    role = {"assume_role_arn": "arn:aws:iam::444455556666:role/Auditor", "assume_role_external_id": "x"}
+    play = FakePlay({"localhost": {f"encrypted_s3_{name}": value for name, value in role.items()}})
+    info = Info({})
+    own: list[dict[str, Any]] = [
+        {"name": "role", "assume_role_arn": "arn:aws:iam::111122223333:role/Own"},
+        {"name": "profile", "profile": "prod"},
+        {"name": "keys", "access_key": "AKID", "secret_key": "s"},
+    ]
+    given = [
+        {"name": "plain", "region": "eu-west-3"},
+        {"name": "empty", "assume_role_arn": "", "profile": None},
+        {"name": "id", "assume_role_external_id": "own"},
+        *own,
+    ]
+    audit(play, info, monkeypatch, tmp_path / "r", discover={}, connections=given)
+    assert info.args["connections"] == [
+        {"name": "plain", "region": "eu-west-3", **role},
+        {"name": "empty", **role},
+        {"name": "id", **role, "assume_role_external_id": "own"},
+        *own,
+    ]
+    assert not set(role) & set(info.args)
+
+
+@pytest.mark.parametrize(("fail_on", "failing"), [("never", ""), ("high", "no bucket was found")])
+def test_an_audit_that_finds_no_bucket_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fail_on: str, failing: str
+) -> None:
+    play = FakePlay({"localhost": {}})
+    told = audit(play, Info({}), monkeypatch, tmp_path / "r", discover={"prefix": "mistyped"}, fail_on=fail_on)
+    assert (told["summary"]["buckets"], told["failing"]) == (0, failing)
+
+
+REGIONS, TAGS, OF_WHOM = ["eu-west-1", "eu-west-3"], {"owner": "*"}, [{"name": "prod", "profile": "prod"}]
+
+
+@pytest.mark.parametrize(
+    ("variables", "regions", "tags", "connections"),
+    [
+        ({}, [], {}, None),
+        ({"audit_regions": None, "audit_tags": "", "audit_connections": []}, [], {}, None),
+        ({"audit_regions": REGIONS, "audit_tags": TAGS, "audit_connections": OF_WHOM}, REGIONS, TAGS, OF_WHOM),
+        (
+            {
+                "audit_regions": json.dumps(REGIONS),
+                "audit_tags": json.dumps(TAGS),
+                "audit_connections": json.dumps(OF_WHOM),
+            },
+            REGIONS,
+            TAGS,
+            OF_WHOM,
+        ),
+    ],
+)
+def test_lists_of_an_audit_may_be_json_text(
+    variables: dict[str, Any], regions: Any, tags: Any, connections: Any
+) -> None:
+    """As -e name=value gives them."""
+    read, *_more = DataLoader().load_from_file(str(ROLE / "tasks" / "fleet_audit.yml"), trusted_as_template=True)
+    known = {**read["vars"], **variables, "inventory_hostname": "localhost", "omit": "left out"}
+    asked = Templar(loader=DataLoader(), variables=known).template(read["sealed.s3.fleet_audit"])
+    assert asked["discover"] == {"prefix": None, "regions": regions, "tags": tags}
+    assert asked["connections"] == (connections or "left out")
 
 
 def test_an_audit_that_cannot_be_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

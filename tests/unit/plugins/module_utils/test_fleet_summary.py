@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.sealed.s3.plugins.module_utils import posture
-from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary, merged, sentence
+from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary, sentence
 
 NOTHING = {
     "buckets": 0,
@@ -131,13 +131,6 @@ def test_the_order_of_the_results_makes_no_difference(results: list[dict[str, An
     shuffled = random.sample(results, len(results))
     assert summary(shuffled).to_dict() == summary(results).to_dict()
     assert summary(shuffled, "x").keys_to_create == summary(results, "x").keys_to_create
-
-
-@given(st.lists(_results, max_size=6), st.lists(_results, max_size=6))
-def test_summaries_of_batches_make_that_of_all(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> None:
-    together = merged(summary(one).to_dict(), summary(other).to_dict())
-    assert together == summary([*one, *other]).to_dict()
-    assert merged({}, together) == together
 
 
 def test_a_summary_in_one_line() -> None:

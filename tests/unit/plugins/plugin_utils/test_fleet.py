@@ -108,6 +108,37 @@ def test_what_cannot_be_asked_for_is_the_problem_of_that_host(variables: dict[st
     assert fine.problem is None
 
 
+def test_variables_may_name_the_bucket_and_other_hosts() -> None:
+    (mine, other), _play = wishes(
+        {
+            "uploads": {"encrypted_s3_key_alias": "{{ encrypted_s3_bucket }}", "key_of_all": "shared"},
+            "archive": {"encrypted_s3_key_alias": "{{ hostvars['uploads'].key_of_all }}"},
+        }
+    )
+    assert (mine.problem, mine.asked["key"]) == (None, "alias/uploads")
+    assert (other.problem, other.asked["key"]) == (None, "alias/shared")
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [{"ansible_connection": "ssh"}, {"ansible_become": "{{ true }}"}, {"ansible_become": "yes"}]
+)
+def test_a_host_that_runs_elsewhere_is_refused_for_itself(elsewhere: dict[str, Any]) -> None:
+    here = {"encrypted_s3_key_alias": "a", "ansible_connection": "ansible.builtin.local", "ansible_become": False}
+    (away, fine), _play = wishes({"away": {"encrypted_s3_key_alias": "a", **elsewhere}, "fine": here})
+    assert away.problem is not None
+    assert away.problem.startswith("away: Buckets as hosts are worked on where ansible-playbook runs")
+    assert fine.problem is None
+
+
+def test_settings_for_a_key_that_is_brought_are_warned_of() -> None:
+    brought = {"encrypted_s3_key_arn": "arn:x", "encrypted_s3_key_rotation_days": 90}
+    (wish, quiet), _play = wishes({"a": brought, "b": {"encrypted_s3_key_alias": "a"}})
+    assert wish.warnings == (
+        "encrypted_s3_key_rotation_days not applied: the role never changes the key of encrypted_s3_key_arn.",
+    )
+    assert quiet.warnings == ()
+
+
 def test_this_host_is_no_bucket_unless_one_is_named() -> None:
     (here, named), _play = wishes(
         {
@@ -169,6 +200,10 @@ def test_answers_are_kept_for_their_user_alone(run_folder: Path) -> None:
     answers.drop("a/../b")
     answers.drop("a/../b")
     assert answers.of("a/../b") is None
+    answers.keep("a", {})
+    Answers("seal").keep("a", {})
+    Answers.forget_all()
+    assert (answers.of("a"), Answers("seal").of("a")) == (None, None)
 
 
 RESULT = {

@@ -49,10 +49,10 @@ def test_the_sentence_of_a_host() -> None:
     assert fleet_plan.sentence(result(findings=grave), FINE) == "Nothing to do. A."
 
 
-def add(
-    keys: Keys, host: str, *parts: str, key: str = "alias/a", chosen: str = ROLE, region: str = "eu-west-1"
-) -> bool:
-    return keys.add(host, key=key, chosen=chosen, account="1", region=region, plan=result(*parts)["plan"])
+def add(keys: Keys, host: str, *parts: str, key: str = "a", chosen: str = ROLE, region: str = "x", **more: Any) -> bool:
+    """Whether the work on the host's key is another host's."""
+    found = result(*parts, account="1", region=region)
+    return keys.add(host, found, key=key, chosen=chosen, settings=more.get("settings")) is not None
 
 
 def test_a_key_is_the_work_of_the_first_host_that_has_it() -> None:
@@ -62,22 +62,22 @@ def test_a_key_is_the_work_of_the_first_host_that_has_it() -> None:
     assert add(keys, "c", "key_settings")
     assert not add(keys, "a", "create_key")
     assert not add(keys, "d", "create_key", region="eu-west-2")
-    assert not add(keys, "e", "create_key", key="alias/b")
+    assert not add(keys, "e", "create_key", key="b")
     assert not add(keys, "f", "guard")
     assert keys.hosts == ["a"]
 
 
 def test_what_one_bucket_alone_waits_for_is_done_with_it_unless_it_is_sealed_with_others() -> None:
     keys = Keys()
-    add(keys, "role", "create_key", key="alias/a", chosen=ROLE)
-    add(keys, "seal", "create_key", key="alias/b", chosen=SEAL)
+    add(keys, "role", "create_key", key="a", chosen=ROLE)
+    add(keys, "seal", "create_key", key="b", chosen=SEAL)
     assert keys.hosts == ["seal"]
 
 
-def test_keys_are_kept_between_batches() -> None:
+def test_one_key_cannot_be_wanted_in_two_ways() -> None:
     keys = Keys()
-    add(keys, "a", "create_key")
-    kept = Keys.from_dict(keys.to_dict())
-    assert add(kept, "b", "create_key")
-    assert kept.hosts == ["a"]
-    assert keys.hosts == []
+    assert not add(keys, "a", "key_settings", settings={"rotation_period_in_days": 365})
+    assert add(keys, "b", "key_settings", settings={"rotation_period_in_days": 365})
+    with pytest.raises(ValueError, match="Host a has the key a, too, and asks for other settings"):
+        add(keys, "c", "key_settings", settings={"rotation_period_in_days": 90})
+    assert not add(keys, "d", "guard", settings={"rotation_period_in_days": 90})
