@@ -38,8 +38,8 @@ options:
     default: Encryption of S3 buckets
   fail_on:
     description:
-      - The least severity of a finding that fails the run. A bucket that could not be looked at fails it, too, unless
-        this is V(never).
+      - The least severity of a finding that fails the run. A bucket that could not be looked at fails it, too, and so
+        does an audit that finds no bucket at all, unless this is V(never).
     type: str
     choices: [high, medium, low, info, never]
     default: high
@@ -51,6 +51,8 @@ options:
   connections:
     description:
       - Whose buckets, with O(discover), as O(sealed.s3.sse_kms_info#module:connections).
+      - One that names neither a role to assume nor a profile nor keys assumes the role of the role's variable
+        C(encrypted_s3_assume_role_arn), where there is one.
     type: list
     elements: dict
     default: []
