@@ -129,7 +129,10 @@ class _Batch:
     def told(self) -> dict[str, Any]:
         """What the tasks after this one need."""
         # The order of the hosts, and not that of the answers, decides which of them makes a key for the others.
-        todo = [wish for host, wish in self._wishes.items() if host in self._todo and self._shares_its_key(wish)]
+        todo = [wish for host, wish in self._wishes.items() if host in self._todo and self._can_have_its_key(wish)]
+        for wish in todo:
+            if self._keys.is_anothers(wish.host):
+                self._wait_for_the_key(wish.host)
         for host in self._keys.hosts:
             fleet.Answers("keys").keep(host, {})
             if self._check_mode:
@@ -142,21 +145,21 @@ class _Batch:
             "msg": sentence(summary),
         }
 
-    def _shares_its_key(self, wish: Wish) -> bool:
-        """Let one host do what is to be done with a key that several have. Whether a host can go on."""
+    def _can_have_its_key(self, wish: Wish) -> bool:
+        """Note what is to be done with a host's key. Whether that can be; else the host fails for it."""
         chosen, result = self._todo[wish.host]
-        asked = wish.asked
+        key, settings = str(wish.asked.get("key")), wish.asked.get("key_settings")
         try:
-            elsewhere = self._keys.add(
-                wish.host, result, key=str(asked.get("key")), chosen=chosen, settings=asked.get("key_settings")
-            )
+            self._keys.add(wish.host, result, key=key, chosen=chosen, settings=settings)
         except ValueError as error:
             answers = fleet.Answers("posture")
             answers.keep(wish.host, {**(answers.of(wish.host) or {}), "way": fleet_plan.FAILED, "msg": str(error)})
             return False
-        if elsewhere is not None and self._check_mode:
-            fleet.hand_over_without_key(wish.host, first_with_it=False)
-        elif elsewhere is not None:
-            # It is to be read again, once the other host has made the key.
-            fleet.Answers("handed-over").drop(wish.host)
         return True
+
+    def _wait_for_the_key(self, host: str) -> None:
+        """Let a host be read again once another one has made the key; in a check run, go on as if it were made."""
+        if self._check_mode:
+            fleet.hand_over_without_key(host, first_with_it=False)
+        else:
+            fleet.Answers("handed-over").drop(host)

@@ -68,19 +68,19 @@ class KeyWork:
 
     :ivar host: the one that does it for all.
     :ivar alone: the way of that host, see :func:`way`.
-    :ivar settings: what the key is to be like.
-    :ivar others: how many more hosts there are.
+    :ivar settings: what the key is to be like, without what is not asked for.
+    :ivar hosts: how many hosts there are.
     """
 
     host: str
     alone: str
-    settings: Any = None
-    others: int = 0
+    settings: Mapping[str, Any]
+    hosts: int = 1
 
     @property
     def beforehand(self) -> bool:
         """Whether it is done before the buckets: not where the role does it for the one bucket that has the key."""
-        return self.others > 0 or self.alone == SEAL
+        return self.hosts > 1 or self.alone == SEAL
 
 
 @dataclass
@@ -88,29 +88,46 @@ class Keys:
     """Each key once, by account, Region and the name it was asked for by."""
 
     work: dict[str, KeyWork] = field(default_factory=dict)
+    waiting: dict[str, KeyWork] = field(default_factory=dict)
 
-    def add(self, host: str, result: Mapping[str, Any], *, key: str, chosen: str, settings: Any) -> KeyWork | None:
-        """Note a host that is to be sealed.
+    def add(
+        self, host: str, result: Mapping[str, Any], *, key: str, chosen: str, settings: Mapping[str, Any] | None
+    ) -> None:
+        """Note a host that is to be sealed. Of the hosts that have a key, the first that asks for the most makes it.
 
-        :returns: the work on its key where that is another host's to do.
-        :raises ValueError: where another host wants the same key to be otherwise, with the sentence.
+        :param settings: ``key_settings`` of sse_kms_info.
+        :raises ValueError: where another host asks for something else of the same key, with the sentence.
         """
         plan = result["plan"]
         if not (plan["create_key"] or plan["key_settings"]):
-            return None
+            return
+        given = {name: value for name, value in (settings or {}).items() if value}
         name = f"{result['account']}/{result['region']}/{key}"
-        work = self.work.setdefault(name, KeyWork(host, chosen, settings))
-        if work.host == host:
-            return None
-        if work.settings != settings:
+        work = self.work.get(name)
+        if work is None:
+            work = self.work[name] = KeyWork(host, chosen, given)
+        elif _covers(work.settings, given):
+            work.hosts += 1
+        elif _covers(given, work.settings):
+            work.host, work.alone, work.settings = host, chosen, given
+            work.hosts += 1
+        else:
             raise ValueError(
                 f"Host {work.host} has the key {key}, too, and asks for other settings of it. Give both the same "
                 "encrypted_s3_key_* variables, or keys of their own."
             )
-        work.others += 1
-        return work
+        self.waiting[host] = work
+
+    def is_anothers(self, host: str) -> bool:
+        """Whether what is to be done with a host's key is another host's to do. Once all hosts are noted."""
+        return host in self.waiting and self.waiting[host].host != host
 
     @property
     def hosts(self) -> list[str]:
         """Those that do something with a key before any bucket is touched."""
         return [work.host for work in self.work.values() if work.beforehand]
+
+
+def _covers(more: Mapping[str, Any], less: Mapping[str, Any]) -> bool:
+    """Whether everything that one asks for is among what the other asks for."""
+    return all(more.get(name) == value for name, value in less.items())

@@ -156,7 +156,12 @@ def test_two_hosts_cannot_have_one_bucket(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_one_key_cannot_be_wanted_in_two_ways(monkeypatch: pytest.MonkeyPatch) -> None:
-    play = FakePlay({"a": KEYED, "b": {**KEYED, "encrypted_s3_key_rotation_days": 90}})
+    play = FakePlay(
+        {
+            "a": {**KEYED, "encrypted_s3_key_rotation_days": 365},
+            "b": {**KEYED, "encrypted_s3_key_rotation_days": 90},
+        }
+    )
     told = read(play, Info(dict.fromkeys("ab", ("guard", "key_settings"))), monkeypatch)
     assert told["todo"] == ["a"]
     assert "asks for other settings of it" in outcome(play, "b")["msg"]

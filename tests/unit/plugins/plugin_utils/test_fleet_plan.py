@@ -49,21 +49,20 @@ def test_the_sentence_of_a_host() -> None:
     assert fleet_plan.sentence(result(findings=grave), FINE) == "Nothing to do. A."
 
 
-def add(keys: Keys, host: str, *parts: str, key: str = "a", chosen: str = ROLE, region: str = "x", **more: Any) -> bool:
-    """Whether the work on the host's key is another host's."""
+def add(keys: Keys, host: str, *parts: str, key: str = "a", chosen: str = ROLE, region: str = "x", **more: Any) -> None:
     found = result(*parts, account="1", region=region)
-    return keys.add(host, found, key=key, chosen=chosen, settings=more.get("settings")) is not None
+    keys.add(host, found, key=key, chosen=chosen, settings=more.get("settings"))
 
 
 def test_a_key_is_the_work_of_the_first_host_that_has_it() -> None:
     keys = Keys()
-    assert not add(keys, "a", "create_key")
-    assert add(keys, "b", "create_key")
-    assert add(keys, "c", "key_settings")
-    assert not add(keys, "a", "create_key")
-    assert not add(keys, "d", "create_key", region="eu-west-2")
-    assert not add(keys, "e", "create_key", key="b")
-    assert not add(keys, "f", "guard")
+    add(keys, "a", "create_key")
+    add(keys, "b", "create_key")
+    add(keys, "c", "key_settings")
+    add(keys, "d", "create_key", region="eu-west-2")
+    add(keys, "e", "create_key", key="b")
+    add(keys, "f", "guard")
+    assert [host for host in "abcdef" if keys.is_anothers(host)] == ["b", "c"]
     assert keys.hosts == ["a"]
 
 
@@ -74,10 +73,21 @@ def test_what_one_bucket_alone_waits_for_is_done_with_it_unless_it_is_sealed_wit
     assert keys.hosts == ["seal"]
 
 
+def test_the_host_that_asks_for_the_most_makes_the_key() -> None:
+    keys = Keys()
+    add(keys, "a", "create_key", settings={"users": None, "tags": {}, "users_through_s3_only": False})
+    add(keys, "b", "create_key", chosen=SEAL, settings={"users": ["x"], "tags": None})
+    add(keys, "c", "create_key", settings=None)
+    assert keys.hosts == ["b"]
+    assert [host for host in "abc" if keys.is_anothers(host)] == ["a", "c"]
+
+
 def test_one_key_cannot_be_wanted_in_two_ways() -> None:
     keys = Keys()
-    assert not add(keys, "a", "key_settings", settings={"rotation_period_in_days": 365})
-    assert add(keys, "b", "key_settings", settings={"rotation_period_in_days": 365})
+    add(keys, "a", "key_settings", settings={"rotation_period_in_days": 365})
     with pytest.raises(ValueError, match="Host a has the key a, too, and asks for other settings"):
-        add(keys, "c", "key_settings", settings={"rotation_period_in_days": 90})
-    assert not add(keys, "d", "guard", settings={"rotation_period_in_days": 90})
+        add(keys, "b", "key_settings", settings={"rotation_period_in_days": 90})
+    with pytest.raises(ValueError, match="Host a has the key a"):
+        add(keys, "c", "key_settings", settings={"users": ["x"]})
+    add(keys, "d", "guard", settings={"rotation_period_in_days": 90})
+    assert keys.hosts == []
