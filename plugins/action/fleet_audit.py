@@ -88,7 +88,7 @@ class ActionModule(ActionBase):
     def _of_hosts(wishes: list[Wish], options: Mapping[str, Any]) -> dict[str, Any]:
         connections = fleet.Connections()
         asked = [fleet.entry(wish, connections) for wish in wishes if wish.problem is None]
-        return {"buckets": asked, "connections": connections.options, **_threads(options)}
+        return {"buckets": asked, "connections": connections.options, **fleet.threads(options)}
 
     @staticmethod
     def _of_the_credentials(wish: Wish, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +103,13 @@ class ActionModule(ActionBase):
             own, named = {}, fleet.Connections()
             named.name(wish.connection)
             connections = named.options
-        return {**own, "discover": options["discover"], "connections": connections, **wish.asked, **_threads(options)}
+        return {
+            **own,
+            "discover": options["discover"],
+            "connections": connections,
+            **wish.asked,
+            **fleet.threads(options),
+        }
 
 
 def _assuming(role: Mapping[str, Any], connection: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,10 +118,6 @@ def _assuming(role: Mapping[str, Any], connection: Mapping[str, Any]) -> dict[st
         return dict(connection)
     # Empty text is what a template gives for nothing.
     return {**role, **{name: value for name, value in connection.items() if value not in (None, "")}}
-
-
-def _threads(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {} if options["threads"] is None else {"threads": options["threads"]}
 
 
 def _failing(summary: Mapping[str, Any], results: Iterable[Mapping[str, Any]], fail_on: str) -> str:

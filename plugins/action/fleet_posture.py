@@ -61,9 +61,8 @@ class ActionModule(ActionBase):
             "connections": connections.options,
             "policies": True,
             "results_file": str(path),
+            **fleet.threads(options),
         }
-        if options["threads"] is not None:
-            args["threads"] = options["threads"]
         with progress.shown(path, Display().display, what="buckets read"):
             told = here.run_module(self, "sse_kms_info", args, task_vars)
         return str(told.get("msg") or "sse_kms_info failed.") if told.get("failed") else None

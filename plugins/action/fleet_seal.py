@@ -78,9 +78,8 @@ class ActionModule(ActionBase):
             "buckets": [self._entry(wish, connections) for wish in wishes.values() if wish.problem is None],
             "connections": connections.options,
             "results_file": str(path),
+            **fleet.threads(options),
         }
-        if options["threads"] is not None:
-            args["threads"] = options["threads"]
         with progress.shown(path, Display().display, what="buckets sealed"):
             told = self._execute_module(module_name="sealed.s3.sse_kms_seal", module_args=args, task_vars=task_vars)
         return str(told.get("msg") or "sse_kms_seal failed.") if told.get("failed") else None

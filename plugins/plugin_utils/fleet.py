@@ -177,6 +177,11 @@ def entry(wish: Wish, connections: Connections) -> dict[str, Any]:
     return {**wish.asked, **place, "connection": connections.name(connection)}
 
 
+def threads(options: Mapping[str, Any]) -> dict[str, Any]:
+    """How many buckets a module is to work on at a time, where an action was told; else the module decides."""
+    return {} if options["threads"] is None else {"threads": options["threads"]}
+
+
 def unread(wish: Wish, problem: str) -> dict[str, Any]:
     """The result for a bucket that was not even asked about."""
     nothing = posture.unread(posture.NotRead(problem)).to_dict()
