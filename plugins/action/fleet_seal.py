@@ -90,6 +90,7 @@ class ActionModule(ActionBase):
         entry.update({name: wish.asked.get(name) for name in _OPTIONS})
         entry["region"] = kept["region"]
         entry["backup_dir"] = wish.backup_dir
+        entry["read_back_at"] = wish.read_back_at
         creates = kept["plan"]["create_key"]
         # A key that was created since is looked up by its alias again.
         entry["key"] = wish.asked["key"] if creates else kept["key_arn"]

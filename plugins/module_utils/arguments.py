@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the sealed.s3 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that several modules share, documented in the doc fragments sealed.s3.guard and sealed.s3.planned."""
+"""Options that several modules share, documented in doc fragments such as sealed.s3.guard and sealed.s3.planned."""
 
 from __future__ import annotations
 
@@ -53,6 +53,13 @@ PLANNED_ARGUMENTS: dict[str, dict[str, Any]] = {
     "key_planned": {"type": "bool", "default": False, "no_log": False},
 }
 """The options that let a check run plan on a bucket or a key that is not there yet."""
+
+READ_BACK_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "read_back_at": {"type": "list", "elements": "float", "default": [0, 1, 3]},
+}
+"""When a policy is read back, documented in the doc fragment sealed.s3.read_back."""
+
+_READ_BACK_SECONDS = 60
 
 
 def guard_spec(params: Mapping[str, Any], key_arn: str) -> GuardSpec:
@@ -126,6 +133,20 @@ def blocked_types(params: Mapping[str, Any]) -> tuple[str, ...] | None:
             "blocked_encryption_types names NONE beside others. Give NONE alone to block none, or leave it out."
         )
     return tuple(dict.fromkeys(types))
+
+
+def read_back_at(params: Mapping[str, Any]) -> tuple[float, ...]:
+    """The seconds after the write of a policy at which it is read back.
+
+    :raises Refused: where the policy would not be read back, or not in this order.
+    """
+    moments = tuple(params["read_back_at"])
+    if not moments or list(moments) != sorted(moments) or not 0 <= moments[0] <= moments[-1] <= _READ_BACK_SECONDS:
+        raise Refused(
+            f"read_back_at is {list(moments)}. Give at least one number of seconds after the write, from 0 to "
+            f"{_READ_BACK_SECONDS}, ascending: a policy that is not read back may have been overwritten."
+        )
+    return moments
 
 
 def require_check_mode(params: Mapping[str, Any], *, check_mode: bool) -> None:

@@ -33,9 +33,10 @@ class Backup:
         self._kept: Document | None = None
         self.file: str | None = None
 
-    def keep(self, policy: Document) -> bool:
+    def keep(self, policy: Document, becomes: Document | None) -> bool:
         """Write the policy to a file of its own, whole or not at all, for its owner's eyes alone.
 
+        :param becomes: what this run writes in its place; None where it deletes it.
         :returns: whether it was written: not where it is the one that was kept last.
         :raises Refused: where it cannot be written.
         """

@@ -84,6 +84,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - sealed.s3.attributes
   - sealed.s3.backup
+  - sealed.s3.read_back
   - sealed.s3.guard
   - sealed.s3.planned
 """
@@ -300,6 +301,7 @@ ABSENT = "absent"
 def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
     params = module.params
     arguments.require_check_mode(params, check_mode=module.check_mode)
+    moments = arguments.read_back_at(params)
     sealed = params["state"] == PRESENT
     session = Session(module.params)
     if sealed:
@@ -310,7 +312,9 @@ def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
     if ready.bucket is None:
         outcome = Outcome.planned(None, planner(None))
     else:
-        outcome = policy_change.settle(ready.bucket, planner, check_mode=module.check_mode, backup=kept)
+        outcome = policy_change.settle(
+            ready.bucket, planner, check_mode=module.check_mode, backup=kept, read_back_at=moments
+        )
     for warning in outcome.warnings(params["bucket"]):
         runner.warn(warning)
     return {
@@ -360,6 +364,7 @@ def main() -> NoReturn:
             "allow_lockout": {"type": "bool", "default": False},
             **arguments.GUARD_ARGUMENTS,
             **arguments.PLANNED_ARGUMENTS,
+            **arguments.READ_BACK_ARGUMENTS,
             **backup.BACKUP_ARGUMENTS,
         },
         required_if=[("state", PRESENT, ["key"])],

@@ -34,8 +34,8 @@ options:
       - A mapping has a C(name); a C(region), where it is left out the Region in which the bucket is; a C(connection),
         the name of one of O(connections); an C(id), which is returned with its result; and, for what differs from
         bucket to bucket, any of O(key), O(bucket_key), O(blocked_encryption_types), O(on_conflict), O(allow_lockout),
-        O(backup_dir), O(bucket_planned), O(key_planned) and the options of the guard. What it leaves out is taken from
-        the options of the task.
+        O(backup_dir), O(read_back_at), O(bucket_planned), O(key_planned) and the options of the guard. What it leaves
+        out is taken from the options of the task.
     type: list
     elements: raw
   key:
@@ -103,6 +103,7 @@ extends_documentation_fragment:
   - sealed.s3.fleet
   - sealed.s3.guard
   - sealed.s3.planned
+  - sealed.s3.read_back
 """
 
 EXAMPLES = r"""
@@ -313,8 +314,13 @@ OWN_ARGUMENTS: dict[str, dict[str, Any]] = {
     "allow_lockout": {"type": "bool", "default": False},
     **arguments.GUARD_ARGUMENTS,
     **arguments.PLANNED_ARGUMENTS,
+    **arguments.READ_BACK_ARGUMENTS,
     **backup.BACKUP_ARGUMENTS,
 }
+
+
+# Of three seconds that a bucket takes, it is worked on for a small part.
+_RESTING = 3
 
 
 def _seal(module: AnsibleAWSModule) -> dict[str, Any]:
@@ -341,7 +347,15 @@ def _seal_many(module: AnsibleAWSModule) -> dict[str, Any]:
     sealed: dict[int, dict[str, Any]] = {}
     with (
         results_file.opened(module.params["results_file"], len(asked)) as write,
-        contextlib.closing(fleet.each(partial(_placed, work), enumerate(asked), threads=connections.threads)) as done,
+        contextlib.closing(
+            fleet.each(
+                partial(_placed, work),
+                enumerate(asked),
+                threads=connections.threads,
+                # They wait until it is time to read their policies back.
+                resting=_RESTING * connections.threads,
+            )
+        ) as done,
     ):
         for place, result in done:
             changed = changed or bool(result["changed"])

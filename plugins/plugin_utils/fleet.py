@@ -15,7 +15,7 @@ import itertools
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ class Wish:
     :ivar problem: why it cannot be asked for like that; then the others are empty.
     :ivar verify: whether uploads are to prove it.
     :ivar backup_dir: where the policy of before is kept.
+    :ivar read_back_at: the seconds after its write at which the policy is read back.
     :ivar warnings: sentences about what it asks for.
     """
 
@@ -70,6 +71,7 @@ class Wish:
     problem: str | None = None
     verify: bool = False
     backup_dir: str | None = None
+    read_back_at: Sequence[float] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -128,13 +130,16 @@ class Wishes:
             connection = {} if problems else dict(templar.template(variables[_CONNECTION]))
             verify = str(templar.template(variables[f"{_PREFIX}verify"])).lower() in ("true", "yes", "1", "on")
             backup_dir = templar.template(variables[f"{_PREFIX}backup_dir"]) or None
+            read_back_at = templar.template(variables[f"{_PREFIX}read_back_at"])
             warnings = tuple(templar.template(variables[_WARNINGS]))
         except AnsibleError as error:
             problem = str(error)
             return lambda host, bucket: Wish(host, bucket, {}, {}, problem)
         if problems:
             return lambda host, bucket: Wish(host, bucket, {}, {}, " ".join(problems))
-        return lambda host, bucket: Wish(host, bucket, asked, connection, None, verify, backup_dir, warnings)
+        return lambda host, bucket: Wish(
+            host, bucket, asked, connection, None, verify, backup_dir, read_back_at, warnings
+        )
 
 
 def _is_elsewhere(variables: Mapping[str, Any], templar: Any) -> bool:

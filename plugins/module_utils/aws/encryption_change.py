@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import (
     AES256,
     DSSE,
@@ -234,7 +234,7 @@ def _read_back(
         for wait in READ_BACK_WAITS:
             if written.same_as(there) or not (there.same_as(before) if there else before is None):
                 break
-            time.sleep(wait)
+            fleet.rest(wait)
             there = bucket.default_encryption()
     except AwsError as error:
         if lost is not None:

@@ -10,6 +10,7 @@ speeds up again (AWS SDKs and Tools Reference Guide, "Retry behavior"). Here it 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -76,19 +77,30 @@ def list_buckets(session: Session, *, prefix: str | None = None, regions: Collec
         given["ContinuationToken"] = page["ContinuationToken"]
 
 
-def each(work: Callable[[T], R], items: Iterable[T], *, threads: int) -> Generator[R, None, None]:
+def each(work: Callable[[T], R], items: Iterable[T], *, threads: int, resting: int = 0) -> Generator[R, None, None]:
     """What ``work`` makes of each item, as soon as it is done, in any order.
 
-    No more than ``threads`` are worked on at a time, and no more than twice as many are taken before they are asked
-    for, so that memory does not grow with their number. What ``work`` raises comes out here and ends it. Who may stop
-    earlier closes it (``contextlib.closing``): then nothing more is begun.
+    No more than ``threads`` are worked on at a time, beside ``resting`` that wait in :func:`rest`. Few more are taken
+    before they are asked for, so that memory does not grow with their number. What ``work`` raises comes out here and
+    ends it. Who may stop earlier closes it (``contextlib.closing``): then nothing more is begun.
     """
     coming = iter(items)
-    with ThreadPoolExecutor(threads, thread_name_prefix="sealed-s3") as pool:
+    places = threading.Semaphore(threads)
+
+    def in_its_place(item: T) -> R:
+        with places:
+            _thread.places = places
+            try:
+                return work(item)
+            finally:
+                _thread.places = None
+
+    with ThreadPoolExecutor(threads + resting, thread_name_prefix="sealed-s3") as pool:
         waiting: set[Future[R]] = set()
         try:
             while True:
-                waiting.update(pool.submit(work, item) for item in islice(coming, 2 * threads - len(waiting)))
+                room = 2 * threads + resting - len(waiting)
+                waiting.update(pool.submit(in_its_place, item) for item in islice(coming, room))
                 if not waiting:
                     return
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -97,6 +109,22 @@ def each(work: Callable[[T], R], items: Iterable[T], *, threads: int) -> Generat
         finally:
             # Also after Ctrl-C: what has begun is finished, what has not is not begun.
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+_thread = threading.local()
+
+
+def rest(seconds: float) -> None:
+    """Wait, and let :func:`each` work on another item meanwhile."""
+    places: threading.Semaphore | None = getattr(_thread, "places", None)
+    if places is None:
+        time.sleep(seconds)
+        return
+    places.release()
+    try:
+        time.sleep(seconds)
+    finally:
+        places.acquire()
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
@@ -31,9 +31,11 @@ Planner = Callable[[Optional[Document]], Plan]
 
 # How often the policy is merged and written when somebody else writes at the same time.
 WRITES = 3
-# Waits between reads, in seconds, while S3 hands out the policy of before the write: bucket configurations are
+# Seconds after a write at which the policy is read back: somebody who had read it before may write a little later.
+READ_BACK_AT = (0.0, 1.0, 3.0)
+# Waits between reads, in seconds, while S3 hands out a policy that was there before: bucket configurations are
 # eventually consistent (Amazon S3 User Guide, "Amazon S3 data consistency model").
-READ_BACK_WAITS = (0.5, 1.0, 2.0, 4.0)
+STALE_WAITS = (0.5, 1.0, 2.0, 4.0)
 
 # Actions of ours that services other than today's S3 may not know, and the option that takes each out.
 _YOUNG_ACTIONS = (
@@ -97,30 +99,48 @@ class Outcome:
         }
 
 
-def settle(bucket: Bucket, plan: Planner, *, check_mode: bool, backup: Backup | None = None) -> Outcome:
+def settle(
+    bucket: Bucket,
+    plan: Planner,
+    *,
+    check_mode: bool,
+    backup: Backup | None = None,
+    read_back_at: Sequence[float] = READ_BACK_AT,
+) -> Outcome:
     """Read the policy, plan, write, read back.
 
     Between the read and the write stands nothing but ``plan``, which must be pure: S3 has no conditional write of a
     policy.
 
     :param backup: where the policy is kept before it is replaced.
+    :param read_back_at: the seconds after the write at which it is read back, ascending.
     :raises AwsError, PolicyError: with ``previous_policy`` in the details once the policy was read, and with
         ``backup_file``.
     """
-    return carry_out(bucket, plan, bucket.policy(), check_mode=check_mode, backup=backup)
+    return carry_out(bucket, plan, bucket.policy(), check_mode=check_mode, backup=backup, read_back_at=read_back_at)
 
 
 def carry_out(
-    bucket: Bucket, plan: Planner, before: Document | None, *, check_mode: bool, backup: Backup | None = None
+    bucket: Bucket,
+    plan: Planner,
+    before: Document | None,
+    *,
+    check_mode: bool,
+    backup: Backup | None = None,
+    read_back_at: Sequence[float] = READ_BACK_AT,
+    since: Document | None = None,
 ) -> Outcome:
-    """As :func:`settle`, on the policy that was read just before."""
+    """As :func:`settle`, on the policy that was read just before.
+
+    :param since: an earlier policy, whose foreign statements have to be there in the end as well.
+    """
     try:
         planned = plan(before)
         for _attempt in range(WRITES):
             if not planned.merge.changed or check_mode:
                 return Outcome.planned(before, planned)
-            if before is None or backup is None or not backup.keep(before):
-                return _write(bucket, plan, before=before, planned=planned)
+            if before is None or backup is None or not backup.keep(before, planned.merge.document):
+                return _Writing(bucket, plan, before, read_back_at, since).carry_out(planned)
             # That took a moment.
             before = bucket.policy()
             planned = plan(before)
@@ -135,34 +155,140 @@ def carry_out(
         raise
 
 
-def _write(bucket: Bucket, plan: Planner, *, before: Document | None, planned: Plan) -> Outcome:
-    current, wanted, written = before, planned, False
-    try:
-        for attempt in range(WRITES):
-            document = wanted.merge.document
-            lost = _put_or_lose(bucket, document)
-            written = written or lost is None
-            there = _read_back(bucket, before=current, written=document, lost=lost)
-            if lost is not None and documents.equal(there, current):
-                lost.args = (f"{lost} It was read again, and it is as it was before.",)
-                raise lost
-            written = True
-            if documents.equal(there, document):
-                return Outcome(before=before, after=document, plan=planned, interfered=attempt > 0)
-            _check_lost(bucket, document, there)
-            wanted = plan(there)
-            if not wanted.merge.changed:
-                return Outcome(before=before, after=there, plan=planned, interfered=True)
-            current = there
-    except (AwsError, PolicyError) as error:
-        error.details["changed"] = written or isinstance(error, UnknownOutcome)
-        raise
-    raise Refused(
-        f"The policy of bucket {bucket.name} was written {WRITES} times, and each time it read differently afterwards: "
-        "somebody else keeps writing it. Find out who, and run again. What was there before is in previous_policy.",
-        policy=current.to_dict() if current else None,
-        changed=True,
-    )
+class _Writing:
+    """The writing of a policy, and what was seen of it so far.
+
+    What is read back is one of three. What is expected there. What was there earlier: then S3 has not caught up, and it
+    is only read again, since to write on it would overwrite whatever has come after it. Or something new: then somebody
+    else has written after us.
+    """
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        plan: Planner,
+        before: Document | None,
+        read_back_at: Sequence[float],
+        since: Document | None,
+    ) -> None:
+        self._bucket = bucket
+        self._plan = plan
+        self._before = before
+        self._read_back_at = read_back_at
+        self._there = before
+        self._earlier: list[Document | None] = []
+        # Whose foreign statements have to be there in the end.
+        self._kept = [since]
+        self._written = False
+        self._interfered = False
+
+    def carry_out(self, planned: Plan) -> Outcome:
+        """Write what was planned, and merge it again where somebody else writes."""
+        wanted = planned
+        try:
+            for _attempt in range(WRITES):
+                more = self._write(wanted.merge.document)
+                if more is None:
+                    self._check_lost()
+                    return Outcome(before=self._before, after=self._there, plan=planned, interfered=self._interfered)
+                wanted = more
+        except (AwsError, PolicyError) as error:
+            error.details["changed"] = self._written or isinstance(error, UnknownOutcome)
+            raise
+        raise Refused(
+            f"The policy of bucket {self._bucket.name} was written {WRITES} times, and each time it read differently "
+            "afterwards: somebody else keeps writing it. Find out who, and run again. What was there before is in "
+            "previous_policy.",
+            policy=self._there.to_dict() if self._there else None,
+            changed=True,
+        )
+
+    def _write(self, document: Document | None) -> Plan | None:
+        """Write once, and read back at each of the moments.
+
+        :returns: what has to be written because of what somebody else wrote; None for nothing.
+        """
+        self._kept.append(document)
+        lost = _put_or_lose(self._bucket, document)
+        self._written = self._written or lost is None
+        self._expect(document)
+        passed = 0.0
+        for moment in self._read_back_at:
+            if moment > passed:
+                fleet.rest(moment - passed)
+            passed = max(moment, passed) + self._read_back(lost)
+            if not documents.equal(self._there, document):
+                self._interfered = True
+                wanted = self._plan(self._there)
+                if wanted.merge.changed:
+                    return wanted
+            # It came through.
+            lost, self._written = None, True
+        return None
+
+    def _expect(self, document: Document | None) -> None:
+        self._earlier.append(self._there)
+        self._there = document
+
+    def _read_back(self, lost: AwsError | None) -> float:
+        """Read until it is what is expected, or something new twice: that is what is expected from then on.
+
+        :param lost: why it is not known whether the write came through.
+        :returns: the seconds that were waited.
+        """
+        waited = 0.0
+        try:
+            found = self._bucket.policy()
+            for wait in STALE_WAITS:
+                if documents.equal(found, self._there):
+                    return waited
+                fleet.rest(wait)
+                waited += wait
+                again = self._bucket.policy()
+                if documents.equal(again, found) and not self._was_there(found):
+                    break
+                found = again
+        except (AwsError, PolicyError) as error:
+            if lost is not None:
+                raise UnknownOutcome(lost, "the policy was written", error) from error
+            error.args = (
+                f"The policy of bucket {self._bucket.name} was written, and could not be read back to see that it came "
+                f"through. {error}",
+            )
+            raise
+        if self._was_there(found):
+            raise self._not_there(lost, waited)
+        if not documents.equal(found, self._there):
+            self._expect(found)
+        return waited
+
+    def _was_there(self, document: Document | None) -> bool:
+        if documents.equal(document, self._there):
+            return False
+        return any(documents.equal(document, earlier) for earlier in self._earlier)
+
+    def _not_there(self, lost: AwsError | None, waited: float) -> AwsError:
+        if lost is not None:
+            lost.args = (f"{lost} It was read again, and it is as it was before.",)
+            return lost
+        return Refused(
+            f"The policy of bucket {self._bucket.name} was written, and it still reads as it was before after "
+            f"{waited:g} seconds more. Either S3 has not caught up, or somebody else has put the earlier policy back "
+            "since. It was not written again, because that could overwrite what others have written. Run again "
+            "in a while: what is done is not done twice.",
+            changed=True,
+        )
+
+    def _check_lost(self) -> None:
+        lost = dict.fromkeys(name for policy in self._kept for name in lost_statements(policy, self._there))
+        if lost:
+            raise Refused(
+                f"The policy of bucket {self._bucket.name} was written, and statements of others are not in it now "
+                f"that were there before: {', '.join(shown(name) for name in lost)}. Somebody else wrote the policy at "
+                "the same time. What was asked for is in it. Compare it with previous_policy, put back what should be "
+                "there, and run again.",
+                policy=self._there.to_dict() if self._there else None,
+            )
 
 
 def _put_or_lose(bucket: Bucket, document: Document | None) -> AwsError | None:
@@ -174,17 +300,6 @@ def _put_or_lose(bucket: Bucket, document: Document | None) -> AwsError | None:
             raise
         return error
     return None
-
-
-def _check_lost(bucket: Bucket, written: Document | None, there: Document | None) -> None:
-    lost = lost_statements(written, there)
-    if lost:
-        raise Refused(
-            f"The policy of bucket {bucket.name} was written, and statements of others are not in it now that were "
-            f"there before: {', '.join(shown(name) for name in lost)}. Somebody else wrote the policy at the same "
-            "time. Compare it with previous_policy, put back what should be there, and run again.",
-            policy=there.to_dict() if there else None,
-        )
 
 
 def _put(bucket: Bucket, document: Document | None) -> None:
@@ -230,33 +345,3 @@ def _malformed(document: Document) -> str:
 def _principals(statement: dict[str, Any]) -> list[str]:
     named = statement.get("Principal", statement.get("NotPrincipal"))
     return [str(name) for name in documents.as_list(named.get("AWS", []))] if isinstance(named, dict) else []
-
-
-def _read_back(
-    bucket: Bucket, *, before: Document | None, written: Document | None, lost: AwsError | None = None
-) -> Document | None:
-    """The policy after a write.
-
-    While it is the one of before, S3 may just not have caught up; a third one counts when it is read twice.
-
-    :param lost: why it is not known whether the write came through.
-    """
-    try:
-        there = bucket.policy()
-        for wait in READ_BACK_WAITS:
-            if documents.equal(there, written):
-                break
-            time.sleep(wait)
-            again = bucket.policy()
-            if documents.equal(again, there) and not documents.equal(there, before):
-                break
-            there = again
-    except (AwsError, PolicyError) as error:
-        if lost is not None:
-            raise UnknownOutcome(lost, "the policy was written", error) from error
-        error.args = (
-            f"The policy of bucket {bucket.name} was written, and could not be read back to see that it came through. "
-            f"{error}",
-        )
-        raise
-    return there

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,8 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import Guar
 
 DEFAULT_ENCRYPTION = "default_encryption"
 GUARD = "guard"
+
+_AT_ONCE = (0.0,)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def seal(
     """
     arguments.require_check_mode(params, check_mode=check_mode)
     blocked = arguments.blocked_types(params)
+    moments = arguments.read_back_at(params)
     preflight.check_guard(params, session.region)
     ready = preflight.check(session, params, needs_key=True, describe=describe)
     spec, warnings = preflight.guard_spec(params, ready)
@@ -88,7 +91,7 @@ def seal(
         plan = plans.guarded(None, spec, on_conflict=params["on_conflict"])
         outcomes = encryption_change.plan_new(asked), policy_change.Outcome.planned(None, plan)
     else:
-        sealing = _Sealing(ready.bucket, asked, spec, params["on_conflict"], kept)
+        sealing = _Sealing(ready.bucket, asked, spec, params["on_conflict"], kept, moments)
         outcomes = sealing.foretold() if check_mode else sealing.done()
     encryption, guard = outcomes
     return Sealed(
@@ -108,13 +111,20 @@ class _Sealing:
     """The work on a bucket that is there, and how far it has come."""
 
     def __init__(
-        self, bucket: Bucket, asked: Asked, spec: GuardSpec, on_conflict: str, kept: backup.Backup | None
+        self,
+        bucket: Bucket,
+        asked: Asked,
+        spec: GuardSpec,
+        on_conflict: str,
+        kept: backup.Backup | None,
+        read_back_at: Sequence[float],
     ) -> None:
         self._bucket = bucket
         self._asked = asked
         self._spec = spec
         self._on_conflict = on_conflict
         self._kept = kept
+        self._read_back_at = read_back_at
         self._rule = bucket.default_encryption()
         # Last, since this is what a write of the policy may follow at once.
         self._policy = bucket.policy()
@@ -141,7 +151,7 @@ class _Sealing:
                 return self._move(bridge, guard)
             if self._kept is not None and self._policy is not None:
                 # Where it cannot be kept, default encryption stays as it is, too.
-                self._kept.keep(self._policy)
+                self._kept.keep(self._policy, guard.plan.merge.document)
             return self._set_default(self._rule), self._put_guard(self._spec, self._bucket.policy())
         except (AwsError, PolicyError) as error:
             self._tell(error)
@@ -149,10 +159,17 @@ class _Sealing:
 
     def _move(self, bridge: GuardSpec, foretold: policy_change.Outcome) -> _Outcomes:
         """From one key to another, so that uploads that name none pass after every single write."""
-        first = self._put_guard(bridge, self._policy)
+        before = self._policy
+        if self._kept is not None and before is not None:
+            # With what it becomes in the end, not in between.
+            self._kept.keep(before, foretold.plan.merge.document)
+            before = self._bucket.policy()
+        only = bridge == self._spec
+        # What somebody writes after a first write, the read before the second one finds.
+        first = self._put_guard(bridge, before, read_back_at=self._read_back_at if only else _AT_ONCE)
         try:
             encryption = self._set_default(self._bucket.default_encryption())
-            last = first if bridge == self._spec else self._put_guard(self._spec, self._bucket.policy())
+            last = first if only else self._put_guard(self._spec, self._bucket.policy(), since=first.after)
         except (AwsError, PolicyError) as error:
             # Not that with both keys admitted.
             error.details["previous_policy"] = first.before.to_dict() if first.before else None
@@ -170,11 +187,26 @@ class _Sealing:
             self._steps.append(DEFAULT_ENCRYPTION)
         return outcome
 
-    def _put_guard(self, spec: GuardSpec, before: Document | None) -> policy_change.Outcome:
+    def _put_guard(
+        self,
+        spec: GuardSpec,
+        before: Document | None,
+        *,
+        read_back_at: Sequence[float] | None = None,
+        since: Document | None = None,
+    ) -> policy_change.Outcome:
         self._doing = GUARD
         # What the first write has kept is what was there before this run.
         kept = None if GUARD in self._steps else self._kept
-        outcome = policy_change.carry_out(self._bucket, self._planner(spec), before, check_mode=False, backup=kept)
+        outcome = policy_change.carry_out(
+            self._bucket,
+            self._planner(spec),
+            before,
+            check_mode=False,
+            backup=kept,
+            read_back_at=self._read_back_at if read_back_at is None else read_back_at,
+            since=since,
+        )
         if outcome.plan.merge.changed:
             self._steps.append(GUARD)
         return outcome
