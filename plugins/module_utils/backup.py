@@ -21,6 +21,10 @@ BACKUP_ARGUMENTS: dict[str, dict[str, Any]] = {"backup_dir": {"type": "path"}}
 """The option of the modules that replace a bucket policy, documented in the doc fragment sealed.s3.backup."""
 
 
+# The time in the name of a file. The names of a bucket's files sort by it.
+_TIME = "%Y%m%dT%H%M%S.%fZ"
+
+
 class Backup:
     """The policies of one bucket that were kept.
 
@@ -36,14 +40,15 @@ class Backup:
     def keep(self, policy: Document, becomes: Document | None) -> bool:
         """Write the policy to a file of its own, whole or not at all, for its owner's eyes alone.
 
-        :param becomes: what this run writes in its place; None where it deletes it.
+        :param becomes: what this run writes in its place; None where it deletes it. Its digest is in the file's name,
+            so that it can be told later whether the bucket changed since.
         :returns: whether it was written: not where it is the one that was kept last.
         :raises Refused: where it cannot be written.
         """
         if self._kept is not None and documents.equal(policy, self._kept):
             return False
         now = datetime.now(timezone.utc)
-        target = self._folder / f"{self._bucket}-{now:%Y%m%dT%H%M%S.%fZ}.json"
+        target = self._folder / f"{self._bucket}-{now:{_TIME}}-{documents.digest(becomes)}.json"
         try:
             # The mode of a folder that is there already is left alone.
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ ids and root ARNs are interchangeable, keys change their order.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
 import re
@@ -205,6 +206,11 @@ def normal_form(document: Document | None) -> dict[str, Any] | None:
     }
 
 
+def digest(document: Document | None) -> str:
+    """16 hexadecimal digits that are the same for policies that S3 treats as equal, and different for others."""
+    return hashlib.sha256(_compact(normal_form(document)).encode("utf-8")).hexdigest()[:16]
+
+
 def normal_statement(statement: Mapping[str, Any]) -> dict[str, Any]:
     """One statement in normal form: lists sorted and without duplicates, names of one case, numbers as text."""
     normal: dict[str, Any] = {"Effect": statement["Effect"]}
@@ -255,7 +261,7 @@ def _normal_condition(condition: Mapping[str, Any]) -> dict[str, dict[str, list[
     for operator in sorted(condition):
         numeric = operator.lower().startswith("numeric")
         keys: dict[str, list[str]] = {}
-        for key in sorted(condition[operator]):
+        for key in sorted(condition[operator], key=str.lower):
             values = [value_text(value) for value in as_list(condition[operator][key])]
             keys[key.lower()] = _distinct(_number_text(value) if numeric else value for value in values)
         if keys:

@@ -26,7 +26,7 @@ def test_no_folder_no_backup(tmp_path: Path) -> None:
 
 def test_each_policy_is_kept_once_in_a_file_of_its_own(tmp_path: Path) -> None:
     made = backup.Backup(str(tmp_path), "uploads")
-    assert [made.keep(policy) for policy in (POLICY, OTHER, OTHER)] == [True, True, False]
+    assert [made.keep(policy, None) for policy in (POLICY, OTHER, OTHER)] == [True, True, False]
     kept = sorted(tmp_path.iterdir())
     assert [document.parse(path.read_text(encoding="utf-8")) for path in kept] == [POLICY, OTHER]
     assert made.file == str(kept[1])
@@ -35,7 +35,7 @@ def test_each_policy_is_kept_once_in_a_file_of_its_own(tmp_path: Path) -> None:
 
 def test_the_mode_of_a_folder_that_is_there_stays(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    backup.Backup(str(tmp_path), "uploads").keep(OTHER)
+    backup.Backup(str(tmp_path), "uploads").keep(OTHER, None)
     assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
@@ -46,7 +46,7 @@ def test_a_file_that_cannot_be_finished_is_not_left_behind(tmp_path: Path, monke
     monkeypatch.setattr(os, "fsync", full)
     made = backup.Backup(str(tmp_path), "uploads")
     with pytest.raises(Refused, match="No space left on device"):
-        made.keep(OTHER)
+        made.keep(OTHER, None)
     assert made.file is None
     assert list(tmp_path.iterdir()) == []
 
@@ -62,5 +62,5 @@ def test_a_file_system_that_cannot_keep_a_folder_will_do(tmp_path: Path, monkeyp
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", once)
-    assert backup.Backup(str(tmp_path), "uploads").keep(OTHER)
+    assert backup.Backup(str(tmp_path), "uploads").keep(OTHER, None)
     assert len(asked) == 2

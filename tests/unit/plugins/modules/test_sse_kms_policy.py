@@ -902,7 +902,10 @@ def test_the_policy_of_before_is_kept_as_it_was_read(aws: FakeAws, bucket: FakeB
     ended = settle(aws, backup_dir=str(tmp_path))
     kept = Path(ended["backup_file"])
     assert [kept] == list(tmp_path.iterdir())
-    assert re.fullmatch(rf"{BUCKET}-\d{{8}}T\d{{6}}\.\d{{6}}Z\.json", kept.name)
+    assert re.fullmatch(rf"{BUCKET}-\d{{8}}T\d{{6}}\.\d{{6}}Z-[0-9a-f]{{16}}\.json", kept.name)
+    # What the run wrote in its place, whatever form it comes back in.
+    assert bucket.policy is not None
+    assert kept.stem.endswith(f"-{document.digest(document.parse(bucket.policy))}")
     assert kept.stat().st_mode & 0o777 == 0o600
     assert json.loads(kept.read_text()) == ended["previous_policy"]
     assert aws.calls == [*READS, "GetBucketPolicy", "PutBucketPolicy", "GetBucketPolicy"]
@@ -944,9 +947,9 @@ def test_what_somebody_else_writes_while_the_policy_is_kept_is_kept_and_merged_w
     kept: list[bool] = []
     keep = backup.Backup.keep
 
-    def keeping(self: backup.Backup, policy: document.Document) -> bool:
+    def keeping(self: backup.Backup, policy: document.Document, becomes: document.Document | None) -> bool:
         bucket.put_policy(theirs)
-        kept.append(keep(self, policy))
+        kept.append(keep(self, policy, becomes))
         return kept[-1]
 
     monkeypatch.setattr(backup.Backup, "keep", keeping)
@@ -961,7 +964,7 @@ def test_somebody_who_writes_whenever_the_policy_is_kept_ends_it(
     aws: FakeAws, bucket: FakeBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.put_policy(FOREIGN)
-    monkeypatch.setattr(backup.Backup, "keep", lambda _self, _policy: True)
+    monkeypatch.setattr(backup.Backup, "keep", lambda _self, _policy, _becomes: True)
     ended = refused(aws, backup_dir=str(tmp_path))
     assert "was kept 3 times" in ended.msg
     assert same(ended["previous_policy"], FOREIGN)
