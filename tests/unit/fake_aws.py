@@ -89,6 +89,7 @@ class FakeAws(FakeKms):
     :ivar arn: who calls.
     :ivar made: the clients that were made, by service and Region.
     :ivar waits: the seconds that were waited.
+    :ivar waiting: called with the seconds of each wait; may change the state.
     :ivar page: how many buckets ListBuckets tells at once.
     """
 
@@ -100,8 +101,15 @@ class FakeAws(FakeKms):
         self.arn = CALLER
         self.made: list[tuple[str, str]] = []
         self.waits: list[float] = []
+        self.waiting: list[Callable[[float], None]] = []
         self.page = 1000
         self._clients: dict[tuple[str, str], Any] = {}
+
+    def wait(self, seconds: float) -> None:
+        """Let this time pass."""
+        self.waits.append(seconds)
+        for change in self.waiting:
+            change(seconds)
 
     def add_bucket(self, name: str = BUCKET, **settings: Any) -> FakeBucket:
         self.buckets[name] = FakeBucket(**settings)
@@ -334,7 +342,7 @@ def run_module(aws: FakeAws, name: str, *, check_mode: bool = False, **options: 
             lambda made, service, region, *_more: aws.client_of(made._params, service, region),
         )
         patch.setattr(runner, "warn", warned.append)
-        patch.setattr(time, "sleep", aws.waits.append)
+        patch.setattr(time, "sleep", aws.wait)
         module.main()
     code = ended.value.code
     return Run(result=json.loads(told.getvalue()), exit_code=code if isinstance(code, int) else 0, warnings=warned)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import re
 from pathlib import Path
@@ -52,6 +53,8 @@ OUR_SIDS = [
     "SealedS3DenyInsecureTransport",
 ]
 READS = ["GetCallerIdentity", "HeadBucket", "DescribeKey", "GetBucketEncryption", "GetBucketPolicy"]
+# The policy is written, and read back at 0, 1 and 3 s.
+WRITE = ["PutBucketPolicy", *["GetBucketPolicy"] * 3]
 
 
 @pytest.fixture
@@ -112,7 +115,8 @@ def test_a_bucket_without_a_policy_gets_the_guard(aws: FakeAws, bucket: FakeBuck
     assert json.loads(str(bucket.policy)) == ended["policy"]
     assert ended["size"] == {"before": 0, "after": len(str(bucket.policy)), "limit": 20480}
     assert ended.warnings == []
-    assert aws.calls == [*READS, "PutBucketPolicy", "GetBucketPolicy"]
+    assert aws.calls == [*READS, *WRITE]
+    assert aws.waits == [1, 2]
 
 
 def test_foreign_statements_stay_as_they_are_and_in_their_order(aws: FakeAws, bucket: FakeBucket) -> None:
@@ -716,7 +720,7 @@ def test_a_conflicting_change_is_waited_for(aws: FakeAws, bucket: FakeBucket) ->
     aws.fail("PutBucketPolicy", Fault("OperationAborted", "A conflicting operation is in progress", 409), times=2)
     assert settle(aws)["changed"] is True
     assert bucket.sids == OUR_SIDS
-    assert len(aws.waits) == 2
+    assert len(aws.waits) == 2 + 2
 
 
 def test_a_conflicting_change_that_does_not_end_is_told(aws: FakeAws, bucket: FakeBucket) -> None:
@@ -790,7 +794,21 @@ def test_a_read_that_lags_behind_is_waited_for(aws: FakeAws, bucket: FakeBucket)
     assert ended["changed"] is True
     assert ended.warnings == []
     assert aws.writes == ["PutBucketPolicy"]
-    assert aws.waits == list(policy_change.READ_BACK_WAITS[:3])
+    # Then it is read at 1 s, which has passed, and at 3 s, which has passed, too.
+    assert aws.waits == list(policy_change.STALE_WAITS[:3])
+    assert aws.calls == [*READS, "PutBucketPolicy", *["GetBucketPolicy"] * 6]
+
+
+def test_a_read_that_lags_behind_a_later_one_is_waited_for(aws: FakeAws, bucket: FakeBucket) -> None:
+    """Not every server of S3 has caught up when the first one has."""
+    bucket.put_policy(FOREIGN)
+    waited = iter([lambda: setattr(bucket, "stale_reads", 1)])
+    aws.waiting.append(lambda _seconds: next(waited, lambda: None)())
+    ended = settle(aws)
+    assert not ended.failed
+    assert ended.warnings == []
+    assert aws.writes == ["PutBucketPolicy"]
+    assert aws.waits == [1, policy_change.STALE_WAITS[0], 1.5]
 
 
 def test_a_read_that_lags_behind_after_a_removal_is_waited_for(aws: FakeAws, bucket: FakeBucket) -> None:
@@ -803,13 +821,17 @@ def test_a_read_that_lags_behind_after_a_removal_is_waited_for(aws: FakeAws, buc
 
 
 def test_a_read_that_lags_behind_for_too_long_ends_with_a_sentence(aws: FakeAws, bucket: FakeBucket) -> None:
+    """It is not written again: what others have written since, and S3 does not show either, would be gone."""
     bucket.put_policy(FOREIGN)
-    aws.once_after("PutBucketPolicy", lambda: bucket.put_policy(FOREIGN), times=99)
+    bucket.stale_reads = 99
     ended = settle(aws)
     assert ended.failed
-    assert f"was written {policy_change.WRITES} times" in ended.msg
+    assert "was written, and it still reads as it was before after 7.5 seconds more" in ended.msg
+    assert "Run again in a while" in ended.msg
+    assert ended["changed"] is True
     assert same(ended["previous_policy"], FOREIGN)
-    assert aws.writes == ["PutBucketPolicy"] * policy_change.WRITES
+    assert aws.writes == ["PutBucketPolicy"]
+    assert aws.waits == list(policy_change.STALE_WAITS)
 
 
 WRITERS = {**READERS, "Sid": "Writers", "Action": "s3:PutObject"}
@@ -829,6 +851,39 @@ def test_somebody_who_writes_after_us_is_merged_with(aws: FakeAws, bucket: FakeB
     assert same(ended["policy"], json.loads(str(bucket.policy)))
 
 
+@pytest.mark.parametrize("when", [1, 2])
+def test_somebody_who_writes_later_is_merged_with(aws: FakeAws, bucket: FakeBucket, when: int) -> None:
+    """They had read the policy before our write, and take a while. So does what they drop: it is put back, or named."""
+    bucket.put_policy(FOREIGN)
+    waits = itertools.count(1)
+
+    def write(_seconds: float) -> None:
+        if next(waits) == when:
+            bucket.put_policy({**FOREIGN, "Statement": [PLAIN_HTTP, WRITERS]})
+
+    aws.waiting.append(write)
+    ended = settle(aws)
+    assert bucket.sids == [None, "Writers", *OUR_SIDS]
+    assert ended.failed
+    assert "not in it now that were there before: Readers" in ended.msg
+    assert "What was asked for is in it." in ended.msg
+    assert ended["changed"] is True
+    assert aws.writes == ["PutBucketPolicy"] * 2
+
+
+def test_a_policy_can_be_read_back_once(aws: FakeAws) -> None:
+    settle(aws, read_back_at=[0])
+    assert aws.calls == [*READS, *WRITE[:2]]
+    assert aws.waits == []
+
+
+@pytest.mark.parametrize("moments", [[], [1, 0], [-1, 0], [0, 61]])
+def test_when_a_policy_is_read_back_has_to_make_sense(aws: FakeAws, moments: list[float]) -> None:
+    ended = refused(aws, read_back_at=moments)
+    assert f"read_back_at is {[float(one) for one in moments]}. Give at least one" in ended.msg
+    assert aws.calls == []
+
+
 def test_somebody_who_adds_to_what_we_wrote_is_left_alone(aws: FakeAws, bucket: FakeBucket) -> None:
     def add() -> None:
         policy = json.loads(str(bucket.policy))
@@ -843,8 +898,12 @@ def test_somebody_who_adds_to_what_we_wrote_is_left_alone(aws: FakeAws, bucket: 
 
 
 def test_somebody_who_keeps_writing_ends_it_after_a_bounded_number_of_times(aws: FakeAws, bucket: FakeBucket) -> None:
-    theirs = {**FOREIGN, "Statement": [READERS]}
-    aws.once_after("PutBucketPolicy", lambda: bucket.put_policy(theirs), times=99)
+    theirs = itertools.count(1)
+
+    def write() -> None:
+        bucket.put_policy({**FOREIGN, "Id": str(next(theirs)), "Statement": [READERS]})
+
+    aws.once_after("PutBucketPolicy", write, times=99)
     ended = settle(aws)
     assert ended.failed
     assert "somebody else keeps writing it" in ended.msg
@@ -863,6 +922,7 @@ def test_a_foreign_statement_that_is_gone_after_the_write_is_told(aws: FakeAws, 
     aws.once_after("PutBucketPolicy", lose)
     ended = settle(aws)
     assert ended.failed
+    assert ended["changed"] is True
     assert "statements of others are not in it now that were there before: Readers" in ended.msg
     assert same(ended["previous_policy"], FOREIGN)
     assert aws.writes == ["PutBucketPolicy"]
@@ -908,7 +968,7 @@ def test_the_policy_of_before_is_kept_as_it_was_read(aws: FakeAws, bucket: FakeB
     assert kept.stem.endswith(f"-{document.digest(document.parse(bucket.policy))}")
     assert kept.stat().st_mode & 0o777 == 0o600
     assert json.loads(kept.read_text()) == ended["previous_policy"]
-    assert aws.calls == [*READS, "GetBucketPolicy", "PutBucketPolicy", "GetBucketPolicy"]
+    assert aws.calls == [*READS, "GetBucketPolicy", *WRITE]
 
 
 def test_nothing_is_kept_where_nothing_is_replaced(aws: FakeAws, bucket: FakeBucket, tmp_path: Path) -> None:

@@ -135,6 +135,35 @@ def test_buckets_that_may_not_be_listed_are_told_of(aws: FakeAws, session: Sessi
 # --- each ---
 
 
+def test_while_one_rests_another_is_worked_on() -> None:
+    begun = threading.Barrier(3)
+
+    def work(number: int) -> int:
+        if number < 2:
+            # Two of them rest until the third has begun, in the only place there is.
+            fleet.rest(begun.wait)  # type: ignore[arg-type]
+        else:
+            begun.wait(PATIENCE)
+        return number
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", lambda wait: wait(PATIENCE))
+        assert sorted(each(work, range(3), threads=1, resting=2)) == [0, 1, 2]
+
+
+def test_no_more_are_worked_on_than_there_are_places() -> None:
+    at_work, most = threading.Semaphore(2), []
+
+    def work(_number: int) -> None:
+        most.append(at_work.acquire(blocking=False))
+        time.sleep(0.001)
+        at_work.release()
+        fleet.rest(0.001)
+
+    assert len(list(each(work, range(30), threads=2, resting=6))) == 30
+    assert all(most)
+
+
 def test_each_item_is_worked_on_once_and_all_come_out() -> None:
     assert sorted(each(lambda number: number * number, range(100), threads=4)) == [n * n for n in range(100)]
     assert list(each(str, [], threads=4)) == []
