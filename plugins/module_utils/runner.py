@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible.module_utils.common import warnings
 
+from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
 
@@ -17,16 +21,44 @@ if TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 
+_RUN_AGAIN = "Run again: what is done is not done twice."
+_SAYS_SO = re.compile(r"(?i)\b(?:run again|further run)\b")
+
+
 def run(module: AnsibleAWSModule, body: Callable[[AnsibleAWSModule], dict[str, Any]]) -> NoReturn:
     """Leave with what ``body`` returns, or with the sentence of what it raises and the details of that.
 
-    Anything else that is raised is a bug and comes through as it is.
+    So it is, too, where a signal asks to stop. Anything else that is raised is a bug and comes through as it is.
     """
+    with interruption.handled():
+        try:
+            _end(module, body)
+        finally:
+            # A signal that comes after this ends the process: what is said is out by then, if somebody still hears it.
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+
+
+def _end(module: AnsibleAWSModule, body: Callable[[AnsibleAWSModule], dict[str, Any]]) -> NoReturn:
     try:
         result = body(module)
     except (AwsError, PolicyError) as error:
-        module.fail_json(msg=str(error), **details(error))
+        _fail(module, str(error), details(error))
+    ended = interruption.ended()
+    if ended is not None:
+        # Something on the way has taken it for a question without an answer.
+        _fail(module, str(ended), result)
     module.exit_json(**result)
+
+
+def _fail(module: AnsibleAWSModule, msg: str, told: Mapping[str, Any]) -> NoReturn:
+    if interruption.ended() is not None:
+        nothing = "" if told.get("changed") else " Nothing was changed."
+        again = "" if _SAYS_SO.search(msg) else f" {_RUN_AGAIN}"
+        msg = f"{msg}{nothing}{again}"
+        # Whoever runs the module has had the signal, too, mostly, and no longer hears it.
+        module.log(msg)
+    module.fail_json(**{**told, "msg": msg})
 
 
 def details(error: AwsError | PolicyError) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from typing import Any
 from ansible.module_utils.testing import patch_module_args
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
+
 
 def run_module(action: ActionBase, name: str, args: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
     """The result of a module of this collection, run here where that is the same, else as any other.
@@ -39,7 +41,12 @@ def run_module(action: ActionBase, name: str, args: Mapping[str, Any], task_vars
     action._update_module_args(f"sealed.s3.{name}", given, task_vars)
     module = importlib.import_module(f"ansible_collections.sealed.s3.plugins.modules.{name}")
     told = io.StringIO()
-    with patch_module_args(given), contextlib.redirect_stdout(told), contextlib.suppress(SystemExit):
+    with (
+        interruption.left_to_the_process(),
+        patch_module_args(given),
+        contextlib.redirect_stdout(told),
+        contextlib.suppress(SystemExit),
+    ):
         module.main()
     answer: dict[str, Any] = json.loads(told.getvalue())
     return answer

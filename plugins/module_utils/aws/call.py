@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import random
 import re
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
     BadCredentials,
@@ -144,6 +145,8 @@ _SESSION_TOKEN = re.compile(r"(?i)(x-amz-security-token\s*[:=]\s*)[^\s&]+")
 _HEADER_NOT_TAKEN = "Invalid header value"
 _SHOWN_AT_MOST = 600
 
+_READS = ("Describe", "Get", "Head", "List")
+
 
 def call(client: Any, operation: str, *, asked: str, **parameters: Any) -> dict[str, Any]:
     """Call one operation of a boto3 client.
@@ -154,19 +157,20 @@ def call(client: Any, operation: str, *, asked: str, **parameters: Any) -> dict[
     :returns: the response.
     :raises AwsError: for whatever botocore raises, with a sentence.
     """
-    method = getattr(client, botocore.xform_name(operation))
+    ask = functools.partial(getattr(client, botocore.xform_name(operation)), **parameters)
+    reads = operation.startswith(_READS)
     service = client.meta.service_model.service_name
     waits, waits_when_cut = iter(CONFLICT_WAITS), iter(CUT_SHORT_WAITS)
     told = _ALWAYS_TOLD.get((service, operation), ())
     while True:
         try:
             with translated(asked, actions=IAM_ACTIONS.get((service, operation), ())):
-                answer: dict[str, Any] = method(**parameters)
+                answer: dict[str, Any] = interruption.carried_out(ask, asked=asked, reads=reads)
             if not told or _is_whole(answer, told):
                 return answer
             wait = next(waits_when_cut, None)
             if wait is not None:
-                time.sleep(wait)
+                interruption.wait(wait)
             elif not answer.keys().isdisjoint(told):
                 # Then it may be what is there.
                 return answer
@@ -180,7 +184,7 @@ def call(client: Any, operation: str, *, asked: str, **parameters: Any) -> dict[
             wait = next(waits, None) if error.code in _CONFLICTS else None
             if wait is None:
                 raise
-            time.sleep(wait * _JITTER.uniform(1.0, 1.5))
+            interruption.wait(wait * _JITTER.uniform(1.0, 1.5))
 
 
 def _is_whole(answer: Mapping[str, Any], told: tuple[str, ...]) -> bool:

@@ -57,6 +57,19 @@ class UnknownOutcome(Unreachable):
         )
 
 
+class Interrupted(Unreachable):
+    """A signal asked to stop.
+
+    :param name: the signal's.
+    :param asked: what is not done because of it, to follow "before it could".
+    :ivar sent: whether it is a write that had no answer yet.
+    """
+
+    def __init__(self, name: str, asked: str, *, sent: bool = False) -> None:
+        super().__init__(f"Interrupted by {name} {'in the attempt to' if sent else 'before it could'} {asked}.")
+        self.sent = sent
+
+
 class BadCredentials(Unreachable):
     """There are no credentials, or AWS does not take them. Nothing is known about what was asked."""
 
@@ -67,4 +80,6 @@ class Refused(AwsError):
 
 def may_have_come_through(error: AwsError) -> bool:
     """Whether a write may have been carried out although it failed: the answer was lost, or AWS failed on the way."""
+    if isinstance(error, Interrupted):
+        return error.sent
     return isinstance(error, Unreachable) and not isinstance(error, BadCredentials)

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.sealed.s3.plugins.module_utils import key_state
+from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, NotFound, Refused
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState, Rotation
@@ -164,7 +164,7 @@ class Key:
                 return
             if wait is None:
                 raise Refused(self._unknown_principals(document, principals), code=unknown.code) from unknown
-            time.sleep(wait)
+            interruption.wait(wait)
 
     def _put_policy_once(self, document: documents.Document) -> AwsError | None:
         """The error, where it is that KMS does not know a principal. All others are raised."""

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
     Refused,
@@ -164,7 +164,7 @@ def _read_back(
         for wait in READ_BACK_WAITS:
             if documents.equal(there, written) or not documents.equal(there, before):
                 break
-            time.sleep(wait)
+            interruption.wait(wait)
             there = key.policy()
     except (AwsError, PolicyError) as error:
         if lost is not None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealed.s3.plugins.module_utils import runner
+from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
 
@@ -69,3 +72,73 @@ def test_a_warning_reaches_the_result_once_and_without_a_deprecation(monkeypatch
     result, _code = run(body)
     assert given == ["Mind this."]
     assert "deprecations" not in result
+
+
+def interrupted(told: str = "", **details: Any) -> Any:
+    """What reads and is interrupted."""
+
+    def read() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def body(_module: Any) -> dict[str, Any]:
+        try:
+            interruption.carried_out(read, asked="read it", reads=True)
+        except AwsError as error:
+            error.args = (f"{told}{error}",)
+            error.details.update(details)
+            raise
+        return {}
+
+    return body
+
+
+@pytest.mark.parametrize(
+    ("body", "msg"),
+    [
+        (
+            interrupted(),
+            "Interrupted by SIGTERM before it could read it. Nothing was changed. "
+            "Run again: what is done is not done twice.",
+        ),
+        (
+            interrupted("It was written. ", changed=True),
+            "It was written. Interrupted by SIGTERM before it could read it. "
+            "Run again: what is done is not done twice.",
+        ),
+        (
+            interrupted("A further run does the rest. ", changed=True),
+            "A further run does the rest. Interrupted by SIGTERM before it could read it.",
+        ),
+    ],
+)
+def test_an_interruption_says_what_was_changed_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, body: Any, msg: str
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(AnsibleAWSModule, "log", lambda _module, text: logged.append(text), raising=False)
+    result, code = run(body)
+    assert (result["msg"], code) == (msg, 1)
+    assert logged == [msg]
+
+
+def test_an_interruption_that_was_taken_for_no_answer_ends_it_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AnsibleAWSModule, "log", lambda _module, _text: None, raising=False)
+
+    def body(module: Any) -> dict[str, Any]:
+        with contextlib.suppress(AwsError):
+            interrupted()(module)
+        return {"changed": False, "msg": "It is fine.", "found": 3}
+
+    result, _code = run(body)
+    assert result["failed"] is True
+    assert result["msg"].startswith("Interrupted by SIGTERM before it could read it. Nothing was changed.")
+    assert result["found"] == 3
+
+
+def test_a_signal_that_comes_too_late_changes_nothing() -> None:
+    def body(_module: Any) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return {"changed": True}
+
+    result, code = run(body)
+    assert (result["changed"], code) == (True, 0)

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
-from ansible_collections.sealed.s3.plugins.module_utils.aws import key as keys
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
     NotFound,
@@ -47,7 +47,7 @@ def aws() -> FakeKms:
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     waited: list[float] = []
-    monkeypatch.setattr(keys.time, "sleep", waited.append)
+    monkeypatch.setattr(time, "sleep", waited.append)
     return waited
 
 
