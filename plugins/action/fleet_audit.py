@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -17,7 +16,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.sealed.s3.plugins.module_utils import posture
 from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary, sentence
-from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, here, progress
+from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, here
 from ansible_collections.sealed.s3.plugins.plugin_utils.audit.files import FORMATS, ReportError, write_reports
 from ansible_collections.sealed.s3.plugins.plugin_utils.audit.report import NEVER, THRESHOLDS
 from ansible_collections.sealed.s3.plugins.plugin_utils.fleet import Wish
@@ -51,19 +50,17 @@ class ActionModule(ActionBase):
         wanted = fleet.Wishes(self, variables, {"__encrypted_s3_key_optional": True})
         summary, results = Summary(), []
         generated = datetime.now(timezone.utc)
-        with tempfile.TemporaryDirectory(prefix="sealed-s3-", dir=fleet.folder_of_the_run()) as folder:
-            path = Path(folder) / "results"
-            if options["discover"] is not None:
-                args = self._of_the_credentials(wanted.of_play(variables["inventory_hostname"]), options)
-            else:
-                wishes = [wanted.of(host) for host in variables["ansible_play_batch"]]
-                args = self._of_hosts(wishes, options)
-                results += [fleet.unread(wish, wish.problem) for wish in wishes if wish.problem is not None]
-            with progress.shown(path, Display().display, what="buckets read"):
-                told = here.run_module(self, "sse_kms_info", {**args, "results_file": str(path)}, variables)
-            if told.get("failed"):
-                return {**result, **told}
-            results += fleet.lines(path)
+        if options["discover"] is not None:
+            args = self._of_the_credentials(wanted.of_play(variables["inventory_hostname"]), options)
+        else:
+            wishes = [wanted.of(host) for host in variables["ansible_play_batch"]]
+            args = self._of_hosts(wishes, options)
+            results += [fleet.unread(wish, wish.problem) for wish in wishes if wish.problem is not None]
+        read = partial(here.run_module, self, "sse_kms_info", task_vars=variables)
+        with fleet.module_run(read, args, what="buckets read") as module:
+            if module.failure:
+                return {**result, **module.told}
+            results += module.results
         results.sort(key=lambda one: (str(one["account"]), str(one["region"]), one["name"]))
         for one in results:
             summary.add(one)

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -16,7 +15,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.sealed.s3.plugins.module_utils import posture
 from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import Summary, sentence
-from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan, here, progress
+from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan, here
 from ansible_collections.sealed.s3.plugins.plugin_utils.fleet import Wish
 from ansible_collections.sealed.s3.plugins.plugin_utils.fleet_plan import Keys
 
@@ -36,36 +35,30 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         fleet.Answers.forget_all()
         wishes = _each_bucket_once(fleet.Wishes(self, variables), variables["ansible_play_batch"])
-        with tempfile.TemporaryDirectory(prefix="sealed-s3-", dir=fleet.folder_of_the_run()) as folder:
-            path = Path(folder) / "results"
-            failure = self._read(wishes, path, options, variables)
+        read = partial(here.run_module, self, "sse_kms_info", task_vars=variables)
+        with fleet.module_run(read, _asked(wishes, options), what="buckets read") as module:
             # What goes wrong for all is told by each host: none of them is left out of the recap.
             batch = _Batch(wishes, check_mode=self._task.check_mode)
-            for one in () if failure else fleet.lines(path):
+            for one in () if module.failure else module.results:
                 batch.add(wishes[one["id"]], one)
             for wish in wishes.values():
-                if failure or wish.problem:
-                    batch.add(wish, fleet.unread(wish, str(failure or wish.problem)))
+                problem = module.failure or wish.problem
+                if problem:
+                    batch.add(wish, fleet.unread(wish, problem))
         told = batch.told()
         # A task that is fine shows nothing of its result by itself.
         Display().display(told["msg"])
         return {**result, "changed": False, **told}
 
-    def _read(
-        self, wishes: Mapping[str, Wish], path: Path, options: Mapping[str, Any], task_vars: dict[str, Any]
-    ) -> str | None:
-        """Let the module write its results; a sentence where it could not."""
-        connections = fleet.Connections()
-        args: dict[str, Any] = {
-            "buckets": [fleet.entry(wish, connections) for wish in wishes.values() if wish.problem is None],
-            "connections": connections.options,
-            "policies": True,
-            "results_file": str(path),
-            **fleet.threads(options),
-        }
-        with progress.shown(path, Display().display, what="buckets read"):
-            told = here.run_module(self, "sse_kms_info", args, task_vars)
-        return str(told.get("msg") or "sse_kms_info failed.") if told.get("failed") else None
+
+def _asked(wishes: Mapping[str, Wish], options: Mapping[str, Any]) -> dict[str, Any]:
+    connections = fleet.Connections()
+    return {
+        "buckets": [fleet.entry(wish, connections) for wish in wishes.values() if wish.problem is None],
+        "connections": connections.options,
+        "policies": True,
+        **fleet.threads(options),
+    }
 
 
 def _each_bucket_once(wanted: fleet.Wishes, hosts: Iterable[str]) -> dict[str, Wish]:

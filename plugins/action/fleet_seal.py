@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.sealed.s3.plugins.module_utils.fleet_summary import buckets
-from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan, progress
+from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan
 from ansible_collections.sealed.s3.plugins.plugin_utils.fleet import Wish
 
 ARGUMENTS: dict[str, dict[str, Any]] = {"threads": {"type": "int"}}
@@ -55,13 +53,18 @@ class ActionModule(ActionBase):
                 "changed": False,
                 "msg": "No bucket needs default encryption and guard alone.",
             }
-        with tempfile.TemporaryDirectory(prefix="sealed-s3-", dir=fleet.folder_of_the_run()) as folder:
-            path = Path(folder) / "results"
-            failure = self._seal(wishes, path, options, variables)
-            sealed = {one["id"]: one for one in fleet.lines(path)} if path.exists() else {}
+
+        def seal(args: dict[str, Any]) -> dict[str, Any]:
+            told: dict[str, Any] = self._execute_module(
+                module_name="sealed.s3.sse_kms_seal", module_args=args, task_vars=variables
+            )
+            return told
+
+        with fleet.module_run(seal, self._asked(wishes, options), what="buckets sealed") as module:
+            sealed = {one["id"]: one for one in module.results}
         for host, wish in wishes.items():
             # What was done before the module failed as a whole is told all the same.
-            _keep(wish, sealed.get(host) or {"failed": True, "msg": wish.problem or failure or _UNSAID})
+            _keep(wish, sealed.get(host) or {"failed": True, "msg": wish.problem or module.failure or _UNSAID})
         failed = len(wishes) - sum(not one["failed"] for one in sealed.values())
         changed = sum(one["changed"] for one in sealed.values())
         told = f"{buckets(len(wishes))}: {changed} changed, {failed} failed."
@@ -69,20 +72,13 @@ class ActionModule(ActionBase):
         # Each host reports its own change.
         return {**result, "changed": False, "msg": told}
 
-    def _seal(
-        self, wishes: Mapping[str, Wish], path: Path, options: Mapping[str, Any], task_vars: dict[str, Any]
-    ) -> str | None:
-        """Let the module write its results; a sentence where it failed as a whole."""
+    def _asked(self, wishes: Mapping[str, Wish], options: Mapping[str, Any]) -> dict[str, Any]:
         connections = fleet.Connections()
-        args: dict[str, Any] = {
+        return {
             "buckets": [self._entry(wish, connections) for wish in wishes.values() if wish.problem is None],
             "connections": connections.options,
-            "results_file": str(path),
             **fleet.threads(options),
         }
-        with progress.shown(path, Display().display, what="buckets sealed"):
-            told = self._execute_module(module_name="sealed.s3.sse_kms_seal", module_args=args, task_vars=task_vars)
-        return str(told.get("msg") or "sse_kms_seal failed.") if told.get("failed") else None
 
     def _entry(self, wish: Wish, connections: fleet.Connections) -> dict[str, Any]:
         kept = fleet.Answers("posture").of(wish.host) or {}

@@ -10,10 +10,12 @@ at its end.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +25,10 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ansible_collections.sealed.s3.plugins.module_utils import posture
+from ansible_collections.sealed.s3.plugins.plugin_utils import progress
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 """Hosts whose names are not those of buckets."""
@@ -208,6 +212,39 @@ def folder_of_the_run() -> Path:
     return Path(str(constants.DEFAULT_LOCAL_TMP))  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True)
+class ModuleRun:
+    """What a module that writes a results_file ended with.
+
+    :ivar told: its result.
+    :ivar results: what it has written of each bucket, also where it failed later.
+    """
+
+    told: dict[str, Any]
+    results: Iterator[dict[str, Any]]
+
+    @property
+    def failure(self) -> str | None:
+        """A sentence where it failed as a whole."""
+        return str(self.told.get("msg") or "The module failed, and said nothing.") if self.told.get("failed") else None
+
+
+@contextlib.contextmanager
+def module_run(
+    run: Callable[[dict[str, Any]], dict[str, Any]], args: Mapping[str, Any], *, what: str
+) -> Iterator[ModuleRun]:
+    """Let a module work on many buckets, and show how far it is. Its results can be read inside of the block.
+
+    :param run: runs it with these arguments.
+    :param what: what is counted, ``buckets read``.
+    """
+    with tempfile.TemporaryDirectory(prefix="sealed-s3-", dir=folder_of_the_run()) as folder:
+        path = Path(folder) / "results"
+        with progress.shown(path, Display().display, what=what):
+            told = run({**args, "results_file": str(path)})
+        yield ModuleRun(told, lines(path))
+
+
 class Answers:
     """What is kept of each host between the tasks of a run.
 
@@ -249,7 +286,9 @@ class Answers:
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The results in a results_file, without its first line."""
+    """The results in a results_file, without its first line; none where there is no file."""
+    if not path.exists():
+        return
     with path.open(encoding="utf-8") as file:
         next(file, None)
         for line in file:

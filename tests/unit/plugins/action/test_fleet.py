@@ -46,7 +46,7 @@ class Info:
         self.args: dict[str, Any] = {}
         self.failure: str | None = None
 
-    def __call__(self, _action: Any, name: str, args: dict[str, Any], _task_vars: Any) -> dict[str, Any]:
+    def __call__(self, _action: Any, name: str, args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         assert name == "sse_kms_info"
         self.args = args
         if self.failure is not None:
@@ -320,7 +320,10 @@ def test_what_was_done_before_the_module_failed_is_told(monkeypatch: pytest.Monk
     told = seal(play, Seal(lambda args: {"failed": True, "buckets": [sealed(args["buckets"][0])]}))
     assert told["msg"] == "2 buckets: 1 changed, 1 failed."
     assert outcome(play, "a", "seal")["changed"]
-    assert (outcome(play, "b", "seal")["failed"], outcome(play, "b", "seal")["msg"]) == (True, "sse_kms_seal failed.")
+    assert (outcome(play, "b", "seal")["failed"], outcome(play, "b", "seal")["msg"]) == (
+        True,
+        "The module failed, and said nothing.",
+    )
     seal(play, Seal(lambda args: {"buckets": [sealed(args["buckets"][0])]}))
     assert "it may have been changed" in outcome(play, "b", "seal")["msg"]
 
