@@ -153,7 +153,7 @@ buckets:
       where one was given, C(changed), C(failed), C(warnings), and RV(steps), RV(previous_policy), RV(conflicts),
       RV(encryption), RV(key_arn) and RV(backup_file) as they are returned for one bucket. A bucket that failed has
       C(msg), the sentence that says why, and RV(error_code). In diff mode, each has its RV(diff).
-  returned: success, for many buckets and without O(results_file)
+  returned: success, for many buckets and without O(results_file); the finished ones, where a signal has interrupted it
   type: list
   elements: dict
   sample:
@@ -299,7 +299,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.sealed.s3.plugins.module_utils import arguments, backup, fleet_arguments, results_file, runner
 from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet, seal
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import BLOCKABLE
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Interrupted, Refused
 from ansible_collections.sealed.s3.plugins.module_utils.aws.seal_fleet import SealFleet
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 from ansible_collections.sealed.s3.plugins.module_utils.fleet_arguments import Asked, Connections
@@ -343,32 +343,42 @@ def _seal_many(module: AnsibleAWSModule) -> dict[str, Any]:
     connections = Connections(module.params)
     work = SealFleet(connections, check_mode=module.check_mode, diff=bool(module._diff))
     asked = list(fleet_arguments.asked(module.params, OWN_ARGUMENTS))
-    changed = False
     sealed: dict[int, dict[str, Any]] = {}
-    with (
-        results_file.opened(module.params["results_file"], len(asked)) as write,
-        contextlib.closing(
-            fleet.each(
-                partial(_placed, work),
-                enumerate(asked),
-                threads=connections.threads,
-                # They wait until it is time to read their policies back.
-                resting=_RESTING * connections.threads,
-            )
-        ) as done,
-    ):
-        for place, result in done:
-            changed = changed or bool(result["changed"])
-            if write is None:
-                sealed[place] = result
-            else:
-                write(result)
-    told: dict[str, Any] = {"changed": changed}
-    if module.params["results_file"] is None:
-        told["buckets"] = [result for _place, result in sorted(sealed.items())]
-        if module._diff:
-            told["diff"] = [diff for result in told["buckets"] for diff in result.get("diff", [])]
-    return told
+    told: dict[str, Any] = {"changed": False}
+    finished = 0
+    try:
+        with (
+            results_file.opened(module.params["results_file"], len(asked)) as write,
+            contextlib.closing(
+                fleet.each(
+                    partial(_placed, work),
+                    enumerate(asked),
+                    threads=connections.threads,
+                    # They wait until it is time to read their policies back.
+                    resting=_RESTING * connections.threads,
+                )
+            ) as done,
+        ):
+            for place, result in done:
+                finished += 1
+                told["changed"] = told["changed"] or bool(result["changed"])
+                if write is None:
+                    sealed[place] = result
+                else:
+                    write(result)
+    except Interrupted as error:
+        error.args = (f"{error} Of {len(asked)} buckets, {finished} were finished before.",)
+        error.details.update(_of_many(module, told, sealed))
+        raise
+    return _of_many(module, told, sealed)
+
+
+def _of_many(module: AnsibleAWSModule, told: dict[str, Any], sealed: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    if module.params["results_file"] is not None:
+        return told
+    buckets = [result for _place, result in sorted(sealed.items())]
+    diff = {"diff": [diff for result in buckets for diff in result.get("diff", [])]} if module._diff else {}
+    return {**told, "buckets": buckets, **diff}
 
 
 def _placed(work: SealFleet, placed: tuple[int, Asked]) -> tuple[int, dict[str, Any]]:

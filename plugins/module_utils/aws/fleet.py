@@ -18,6 +18,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar
 
+from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 
@@ -83,12 +84,16 @@ def each(work: Callable[[T], R], items: Iterable[T], *, threads: int, resting: i
     No more than ``threads`` are worked on at a time, beside ``resting`` that wait in :func:`rest`. Few more are taken
     before they are asked for, so that memory does not grow with their number. What ``work`` raises comes out here and
     ends it. Who may stop earlier closes it (``contextlib.closing``): then nothing more is begun.
+
+    :raises Interrupted: once what had begun is done, where a signal asked to stop and not all had begun.
     """
     coming = iter(items)
     places = threading.Semaphore(threads)
 
     def in_its_place(item: T) -> R:
         with places:
+            if interruption.noted():
+                raise _NotBegun
             _thread.places = places
             try:
                 return work(item)
@@ -97,18 +102,33 @@ def each(work: Callable[[T], R], items: Iterable[T], *, threads: int, resting: i
 
     with ThreadPoolExecutor(threads + resting, thread_name_prefix="sealed-s3") as pool:
         waiting: set[Future[R]] = set()
+        left = False
         try:
             while True:
+                if interruption.noted():
+                    begun = {one for one in waiting if not one.cancel()}
+                    left = left or len(begun) < len(waiting) or any(True for _item in coming)
+                    waiting = begun
                 room = 2 * threads + resting - len(waiting)
                 waiting.update(pool.submit(in_its_place, item) for item in islice(coming, room))
+                if not waiting and left:
+                    raise interruption.stopping("begin with the others")
                 if not waiting:
                     return
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 while done:
-                    yield done.pop().result()
+                    one = done.pop()
+                    if isinstance(one.exception(), _NotBegun):
+                        left = True
+                    else:
+                        yield one.result()
         finally:
-            # Also after Ctrl-C: what has begun is finished, what has not is not begun.
+            # Also where this is closed early: what has begun is finished, what has not is not begun.
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _NotBegun(Exception):
+    """A signal has asked to stop before it was an item's turn."""
 
 
 _thread = threading.local()
@@ -118,7 +138,7 @@ def rest(seconds: float) -> None:
     """Wait, and let :func:`each` work on another item meanwhile."""
     places: threading.Semaphore | None = getattr(_thread, "places", None)
     if places is None:
-        time.sleep(seconds)
+        interruption.wait(seconds)
         return
     places.release()
     try:

@@ -139,8 +139,17 @@ def carried_out(do: Callable[[], T], *, asked: str, reads: bool) -> T:
     try:
         return _watch.carry_out(do, reads=reads)
     except _Stopped as stopped:
-        _watch.ended = Interrupted(_watch.noted, asked, sent=stopped.begun and not reads)
-        raise _watch.ended from None
+        raise stopping(asked, sent=stopped.begun and not reads) from None
+
+
+def stopping(asked: str, *, sent: bool = False) -> Interrupted:
+    """What is to be raised where nothing more is begun.
+
+    :param asked: what is not done, to follow "before it could".
+    :param sent: whether it is a write that had no answer yet.
+    """
+    _watch.ended = Interrupted(_watch.noted, asked, sent=sent)
+    return _watch.ended
 
 
 def wait(seconds: float) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.sealed.s3.plugins.module_utils.aws import policy_change
+from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption, policy_change
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document, guard
 from ansible_collections.sealed.s3.tests.unit.fake_aws import (
     ACCOUNT,
@@ -594,6 +597,32 @@ def test_results_go_to_a_file_of_their_own(fleet: FakeAws, tmp_path: Path) -> No
     assert first == {"total": 2}
     assert {one["name"]: one["failed"] for one in results} == {"uploads-1": False, "Not-A-Bucket!": True}
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("in_a_file", [True, False])
+def test_an_interruption_tells_of_those_that_were_finished(fleet: FakeAws, tmp_path: Path, in_a_file: bool) -> None:
+    def come(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "PutBucketPolicy" and not interruption.noted():
+            os.kill(os.getpid(), signal.SIGTERM)
+            while not interruption.noted():
+                threading.Event().wait(0.001)
+
+    fleet.before.append(come)
+    path = tmp_path / "results"
+    ended = seal_many(fleet, *NAMES, threads=1, results_file=str(path) if in_a_file else None)
+    assert ended.failed
+    assert ended["changed"] is True
+    assert in_a_file != bool({"buckets", "diff"} & set(ended.result))
+    lines = path.read_text(encoding="utf-8").splitlines()[1:] if in_a_file else []
+    told = [json.loads(line) for line in lines] or ended["buckets"]
+    done = [one["name"] for one in told]
+    assert 1 <= len(done) < len(NAMES)
+    assert all(one["steps"] == ["default_encryption", "guard"] for one in told)
+    assert ended.msg == (
+        f"Interrupted by SIGTERM before it could begin with the others. Of 5 buckets, {len(done)} were finished "
+        "before. Run again: what is done is not done twice."
+    )
+    assert [name for name in NAMES if fleet.buckets[name].policy is not None] == sorted(done)
 
 
 def test_the_caller_is_asked_once_and_each_key_once(fleet: FakeAws) -> None:

@@ -6,18 +6,21 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+import os
+import signal
 import threading
 import time
 import traceback
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import NotPermitted, Unreachable
+from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet, interruption
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Interrupted, NotPermitted, Unreachable
 from ansible_collections.sealed.s3.plugins.module_utils.aws.fleet import Listed, Once, each, list_buckets
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 from ansible_collections.sealed.s3.tests.unit.fake_aws import OTHER_ACCOUNT, REGION, FakeAws, Fault
@@ -284,6 +287,60 @@ def test_what_waits_is_not_begun_after_an_interruption(monkeypatch: pytest.Monke
     with pytest.raises(KeyboardInterrupt):
         list(each(work, range(100), threads=2))
     assert len(begun) <= 4
+
+
+def come() -> None:
+    """A signal comes."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+def test_what_has_begun_when_a_signal_comes_is_finished_and_told(
+    monkeypatch: pytest.MonkeyPatch, cancels: bool
+) -> None:
+    if not cancels:
+        # Each has its thread, and waits for its place.
+        monkeypatch.setattr(Future, "cancel", lambda _future: False)
+    begun: list[int] = []
+    told: list[int] = []
+
+    def work(number: int) -> int:
+        begun.append(number)
+        if number == 3:
+            come()
+            while not interruption.noted():
+                time.sleep(0.001)
+        return number
+
+    with (
+        interruption.handled(),
+        pytest.raises(Interrupted, match=r"^Interrupted by SIGTERM before it could begin"),
+    ):
+        told.extend(each(work, range(100), threads=2))
+    assert 3 in told
+    assert sorted(told) == sorted(begun)
+    assert len(begun) < 100
+
+
+def test_a_signal_that_comes_once_all_have_begun_is_too_late() -> None:
+    begun = threading.Barrier(2)
+
+    def work(number: int) -> int:
+        begun.wait(PATIENCE)
+        if number == 0:
+            come()
+        return number
+
+    with interruption.handled():
+        assert sorted(each(work, range(2), threads=2)) == [0, 1]
+
+
+def test_who_rests_alone_rests_no_longer_than_until_a_signal() -> None:
+    threading.Timer(0.05, come).start()
+    start = time.monotonic()
+    with interruption.handled():
+        fleet.rest(PATIENCE)
+    assert time.monotonic() - start < PATIENCE
 
 
 def test_results_are_not_kept() -> None:
