@@ -98,7 +98,7 @@ class FakeKms:
 
         def denied(operation: str, _parameters: Mapping[str, Any]) -> None:
             if operation in operations:
-                raise KmsError("AccessDeniedException", f"User: {CALLER} is not authorized to perform: kms:{operation}")
+                raise KmsError("AccessDeniedException", f"User: {CALLER} is not authorized to do this")
 
         self.before.append(denied)
 

@@ -64,6 +64,7 @@ _ALWAYS_TOLD: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("kms", "GetKeyRotationStatus"): ("KeyRotationEnabled",),
     ("kms", "ListResourceTags"): ("Tags", "Truncated"),
     ("s3", "GetBucketPolicy"): ("Policy",),
+    ("sts", "GetCallerIdentity"): ("Account",),
 }
 CUT_SHORT_WAITS = (0.5, 1.0)
 """Waits before an answer that is cut short is asked for again, in seconds."""
@@ -143,6 +144,8 @@ _SIGNED_REQUEST = re.compile(r"\s*The Canonical String for this request.*", re.D
 _SESSION_TOKEN = re.compile(r"(?i)(x-amz-security-token\s*[:=]\s*)[^\s&]+")
 # Python's http.client quotes the header that it does not take, and that may be the session token.
 _HEADER_NOT_TAKEN = "Invalid header value"
+# IAM User Guide, "Troubleshoot access denied error messages".
+_MISSING_ACTION = re.compile(r"\bnot authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 _SHOWN_AT_MOST = 600
 
 _READS = ("Describe", "Get", "Head", "List")
@@ -181,7 +184,17 @@ def call(client: Any, operation: str, *, asked: str, **parameters: Any) -> dict[
                     "and proxies."
                 )
         except AwsError as error:
-            wait = next(waits, None) if error.code in _CONFLICTS else None
+            if error.code in _CONFLICTS:
+                wait = next(waits, None)
+            elif reads and _was_cut_short(error, operation):
+                wait = next(waits_when_cut, None)
+                if wait is None and isinstance(error, NotFound):
+                    raise Unreachable(
+                        f"Could not {asked}: AWS answered {error.code}, and what it did not find was cut short on its "
+                        f"way, also after {len(CUT_SHORT_WAITS) + 1} tries. Check the network and proxies."
+                    ) from error
+            else:
+                wait = None
             if wait is None:
                 raise
             interruption.wait(wait * _JITTER.uniform(1.0, 1.5))
@@ -196,6 +209,13 @@ def _is_whole(answer: Mapping[str, Any], told: tuple[str, ...]) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _was_cut_short(error: AwsError, operation: str) -> bool:
+    """Whether an answer did not come whole: half of an XML document, or an error of which only the status came."""
+    # HEAD alone is answered without a text (RFC 9110).
+    status_alone = error.code is not None and error.code.isdecimal() and not operation.startswith("Head")
+    return status_alone or isinstance(error.__cause__, ResponseParserError)
 
 
 @dataclass(frozen=True)
@@ -286,9 +306,25 @@ def translated(asked: str, *, actions: tuple[str, ...] = ()) -> Iterator[None]:
 def _of_answer(error: sdk.ClientError, asked: str, actions: tuple[str, ...]) -> AwsError:
     """For an error that AWS answered with."""
     told = error.response.get("Error", {})
-    code = str(told.get("Code") or "")
-    said = _text(told.get("Message") or "")
-    metadata = error.response.get("ResponseMetadata", {})
+    return refusal(
+        str(told.get("Code") or ""),
+        str(told.get("Message") or ""),
+        asked=asked,
+        needed=actions[0] if actions else error.operation_name,
+        metadata=error.response.get("ResponseMetadata", {}),
+    )
+
+
+def refusal(code: str, message: str, *, asked: str, needed: str, metadata: Mapping[str, Any]) -> AwsError:
+    """What an error means that AWS answered with.
+
+    :param code: AWS's error code.
+    :param message: AWS's text.
+    :param asked: what was tried, to follow "could not".
+    :param needed: the IAM action that it needs.
+    :param metadata: botocore's, of the answer.
+    """
+    said = _text(message)
     status = int(metadata.get("HTTPStatusCode") or 0)
     quoted = f" AWS said: {said}." if said else ""
     failed = f"Could not {asked}"
@@ -301,7 +337,9 @@ def _of_answer(error: sdk.ClientError, asked: str, actions: tuple[str, ...]) -> 
             code=code,
         )
     if code in _DENIED:
-        needed = actions[0] if actions else error.operation_name
+        # One call may need several, and AWS mostly names the one that is missing.
+        named = _MISSING_ACTION.search(said)
+        needed = named.group(1) if named else needed
         return NotPermitted(
             f"Not permitted to {asked}: {needed} is denied. {_why_denied(said, needed)}{quoted}",
             action=needed,

@@ -78,14 +78,14 @@ class Key:
                 "A bucket can only use a key of its own Region: give a key of that Region."
             )
         try:
-            answer = call(session.kms, "DescribeKey", asked=f"describe key {name.text}", KeyId=name.text)
+            described = _describe(session, name.text)
         except NotFound as error:
             what = "alias" if name.kind.startswith("alias") else "key"
             raise NotFound(
                 f"There is no KMS {what} {name.text} in {region}. Create the key, or give one that exists.",
                 code=error.code,
             ) from error
-        return cls(session, KeyState.from_metadata(answer["KeyMetadata"]))
+        return cls(session, described)
 
     def judge(self, *, region: str | None) -> None:
         """Raise Refused, naming the state, unless a bucket in ``region`` can be sealed under this key."""
@@ -98,6 +98,10 @@ class Key:
         """The ARN that stands for a key that a check run would create; asks GetCallerIdentity for the account."""
         caller = session.caller()
         return key_state.placeholder_arn(partition=caller.partition, region=region, account=caller.account)
+
+    def described(self) -> KeyState:
+        """DescribeKey, anew. ``description`` stays what it was."""
+        return _describe(self._session, self.arn)
 
     def rotation(self) -> Rotation:
         """GetKeyRotationStatus. A key that KMS cannot rotate reads as not rotated."""
@@ -226,6 +230,11 @@ class Key:
             KeyId=self.arn,
             Tags=[{"TagKey": name, "TagValue": value} for name, value in tags.items()],
         )
+
+
+def _describe(session: Session, key: str) -> KeyState:
+    answer = call(session.kms, "DescribeKey", asked=f"describe key {key}", KeyId=key)
+    return KeyState.from_metadata(answer["KeyMetadata"])
 
 
 def _deleted(document: documents.Document) -> str:

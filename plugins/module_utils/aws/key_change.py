@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
@@ -16,7 +16,13 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     may_have_come_through,
 )
 from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
-from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeyFacts, KeyPlan, KeySettings
+from ansible_collections.sealed.s3.plugins.module_utils.key_settings import (
+    DEFAULT_PERIOD,
+    KeyFacts,
+    KeyPlan,
+    KeySettings,
+)
+from ansible_collections.sealed.s3.plugins.module_utils.key_state import Rotation
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
 from ansible_collections.sealed.s3.plugins.module_utils.policy import key_policy
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
@@ -73,22 +79,11 @@ def apply(key: Key, settings: KeySettings, *, facts: KeyFacts, planned: KeyPlan)
         if planned.policy_changed and facts.policy is not None:
             after = replace(after, policy=_write_policy(key, settings.policy_spec(key.arn), facts.policy))
             done.append("policy")
-        if planned.description is not None:
-            key.put_description(planned.description)
-            done.append("description")
-        if planned.rotation is not None:
-            if planned.rotation.enabled:
-                key.enable_rotation(period_in_days=settings.rotation_period_in_days)
-            else:
-                key.disable_rotation()
-            done.append("rotation")
-        if planned.tags:
-            key.put_tags(planned.tags)
-            done.append("tags")
-    except (AwsError, PolicyError) as failed:
-        error = failed
-        if isinstance(failed, AwsError) and may_have_come_through(failed) and "changed" not in failed.details:
-            error = UnknownOutcome(failed, "that was done")
+        for part in planned.parts:
+            if part != "policy":
+                _write(_Setting(key, settings, planned, part))
+                done.append(part)
+    except (AwsError, PolicyError) as error:
         error.details["changed"] = bool(done) or bool(error.details.get("changed"))
         if facts.policy is not None:
             error.details.setdefault("previous_policy", facts.policy.to_dict())
@@ -98,8 +93,72 @@ def apply(key: Key, settings: KeySettings, *, facts: KeyFacts, planned: KeyPlan)
                 f"{error} Before that, {', '.join(done)} of key {key.arn} had been changed already; "
                 "a further run does the rest.",
             )
-        raise error from failed.__cause__
+        raise
     return after
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """A part of a key that nobody else writes a share of: its description, its rotation, or some of its tags."""
+
+    key: Key
+    settings: KeySettings
+    planned: KeyPlan
+    part: str
+
+    def put(self) -> None:
+        if self.part == "description":
+            self.key.put_description(self.planned.description or "")
+        elif self.part == "tags":
+            self.key.put_tags(self.planned.tags)
+        elif (self.planned.rotation or _NOT_ROTATED).enabled:
+            self.key.enable_rotation(period_in_days=self.settings.rotation_period_in_days)
+        else:
+            self.key.disable_rotation()
+
+    def is_there(self) -> bool:
+        """Whether it reads as it was to become."""
+        if self.part == "description":
+            return self.key.described().description == self.planned.description
+        if self.part == "tags":
+            return self.planned.tags.items() <= self.key.tags().items()
+        return _rotates_as(self.key.rotation(), self.planned.rotation or _NOT_ROTATED)
+
+
+_NOT_ROTATED = Rotation(enabled=False)
+
+
+def _rotates_as(there: Rotation, wanted: Rotation) -> bool:
+    # Not every service tells the period.
+    same_period = (there.period_in_days or DEFAULT_PERIOD) == (wanted.period_in_days or DEFAULT_PERIOD)
+    return there.enabled == wanted.enabled and same_period
+
+
+def _write(setting: _Setting) -> None:
+    """Write it. What fails so that the write may have come through all the same is looked after.
+
+    :raises AwsError: with ``changed`` in the details where it is known whether it came through.
+    """
+    try:
+        setting.put()
+    except AwsError as error:
+        if not may_have_come_through(error):
+            raise
+        if not _came_through(setting, error):
+            error.args = (f"{error} It was read again, and it is as it was before.",)
+            error.details["changed"] = False
+            raise
+
+
+def _came_through(setting: _Setting, error: AwsError) -> bool:
+    try:
+        for wait in READ_BACK_WAITS:
+            if setting.is_there():
+                return True
+            interruption.wait(wait)
+        return setting.is_there()
+    except AwsError as unread:
+        raise UnknownOutcome(error, f"the {setting.part} was changed", unread) from unread
 
 
 def _write_policy(key: Key, spec: key_policy.KeyPolicySpec, before: documents.Document) -> documents.Document:

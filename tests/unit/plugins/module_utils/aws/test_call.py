@@ -270,6 +270,48 @@ def test_a_request_that_was_signed_and_is_quoted_is_not_shown(aws: FakeAws) -> N
         assert SECRET not in str(error)
 
 
+# --- Answers that were cut short --------------------------------------------------------------------------------------
+
+
+def test_an_error_of_which_only_the_status_came_is_asked_for_again(aws: FakeAws, waits: list[float]) -> None:
+    aws.fail("GetBucketPolicy", Fault("404", "Not Found", 404), times=2)
+    assert "Statement" in read_policy(aws.client("s3", REGION))["Policy"]
+    assert len(waits) == len(calls.CUT_SHORT_WAITS)
+
+
+def test_what_is_not_found_is_not_guessed(aws: FakeAws) -> None:
+    error = failure(aws, Fault("404", "Not Found", 404))
+    assert error.__class__ is Unreachable
+    assert "AWS answered 404, and what it did not find was cut short on its way, also after 3 tries" in str(error)
+
+
+def test_a_denial_that_was_cut_short_stays_one(aws: FakeAws) -> None:
+    error = failure(aws, Fault("403", "Forbidden", 403))
+    assert error.__class__ is NotPermitted
+    assert aws.calls == ["GetBucketPolicy"] * 3
+
+
+def test_a_head_has_no_text_that_could_be_cut(aws: FakeAws) -> None:
+    with pytest.raises(NotFound):
+        call(aws.client("s3", REGION), "HeadBucket", asked="find bucket x", Bucket="x")
+    assert aws.calls == ["HeadBucket"]
+
+
+def test_a_write_is_not_made_twice_for_a_cut_answer(aws: FakeAws) -> None:
+    aws.fail("PutBucketPolicy", Fault("400", "", 400))
+    with pytest.raises(AwsError):
+        call(aws.client("s3", REGION), "PutBucketPolicy", asked="write", Bucket=BUCKET, Policy="{}")
+    assert aws.calls == ["PutBucketPolicy"]
+
+
+def test_the_action_that_aws_names_is_named(aws: FakeAws) -> None:
+    said = "User: arn:aws:iam::1:user/x is not authorized to perform: kms:TagResource on resource: y"
+    error = failure(aws, Fault("AccessDenied", said, 403))
+    assert isinstance(error, NotPermitted)
+    assert error.action == "kms:TagResource"
+    assert "kms:TagResource is denied. Allow kms:TagResource to the caller" in str(error)
+
+
 # --- Real endpoints that are not AWS ----------------------------------------------------------------------------------
 
 
@@ -354,7 +396,9 @@ def test_an_endpoint_that_speaks_no_tls(portal: str, connected: Callable[..., An
     assert isinstance(failed.value.__cause__, sdk.SSLError)
 
 
-def test_an_endpoint_that_is_not_aws(portal: str, connected: Callable[..., Any]) -> None:
+def test_an_endpoint_that_is_not_aws(portal: str, connected: Callable[..., Any], waits: list[float]) -> None:
     with pytest.raises(Unreachable) as failed:
         call(connected(portal, "sts"), "GetCallerIdentity", asked="find out who calls")
     assert "what answered is not AWS" in str(failed.value)
+    # It may have been half of an answer.
+    assert len(waits) == len(calls.CUT_SHORT_WAITS)

@@ -7,7 +7,6 @@ import copy
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -174,12 +173,49 @@ def test_a_policy_that_was_written_and_cannot_be_read_back_is_told_as_a_change(a
     assert stopped.value.details["changed"] is True
 
 
-@pytest.mark.parametrize("operation", ["UpdateKeyDescription", "EnableKeyRotation", "TagResource"])
-def test_a_setting_that_may_have_come_through_is_told_as_a_change(aws: FakeKms, operation: str) -> None:
-    settings = replace(ALL, admins=None, users=None)
+SETTINGS = [
+    ("UpdateKeyDescription", "DescribeKey", "description", KeySettings(description="new")),
+    ("EnableKeyRotation", "GetKeyRotationStatus", "rotation", KeySettings(rotation=True)),
+    ("DisableKeyRotation", "GetKeyRotationStatus", "rotation", KeySettings(rotation=False)),
+    ("TagResource", "ListResourceTags", "tags", KeySettings(tags={"a": "b"})),
+]
+
+
+def key_that_rotates_if(aws: FakeKms, operation: str) -> str:
+    arn = aws.add_key()
+    # So that the one setting alone is left to do.
+    aws.of(arn)["rotation"] = None if operation == "EnableKeyRotation" else 365
+    return arn
+
+
+@pytest.mark.parametrize(("operation", "_read", "_part", "settings"), SETTINGS)
+def test_a_setting_whose_answer_is_lost_counts_when_it_is_there(
+    aws: FakeKms, operation: str, _read: str, _part: str, settings: KeySettings
+) -> None:
+    then_once(aws, operation)
+    settle(aws, key_that_rotates_if(aws, operation), settings)
+    assert aws.writes == [operation]
+
+
+@pytest.mark.parametrize(("operation", "_read", "_part", "settings"), SETTINGS)
+def test_a_setting_that_failed_and_is_not_there_changed_nothing(
+    aws: FakeKms, waits: list[float], operation: str, _read: str, _part: str, settings: KeySettings
+) -> None:
     aws.fail(operation, LOST)
-    with pytest.raises(AwsError, match="It is not known whether that was done") as stopped:
-        settle(aws, aws.add_key(), settings)
+    with pytest.raises(AwsError, match=r"It was read again, and it is as it was before\.$") as stopped:
+        settle(aws, key_that_rotates_if(aws, operation), settings)
+    assert stopped.value.details["changed"] is False
+    # Reads of KMS may lag behind its writes.
+    assert waits == list(key_change.READ_BACK_WAITS)
+
+
+@pytest.mark.parametrize(("operation", "read", "part", "settings"), SETTINGS)
+def test_a_setting_that_may_have_come_through_and_cannot_be_looked_at_is_told_as_a_change(
+    aws: FakeKms, operation: str, read: str, part: str, settings: KeySettings
+) -> None:
+    then_once(aws, operation, deny=read)
+    with pytest.raises(AwsError, match=f"It is not known whether the {part} was changed, since it could") as stopped:
+        settle(aws, key_that_rotates_if(aws, operation), settings)
     assert stopped.value.details["changed"] is True
 
 
