@@ -120,12 +120,39 @@ class Microburst:
             pass
 
 
-class Gate(Proxy):
+class Counting(Proxy):
+    """Counts the calls.
+
+    :ivar seen: the calls since the last :meth:`count_anew`.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        self._counting = threading.Lock()
+        self.count_anew()
+        super().__init__(endpoint, board=Board(Rules()), run=0)
+
+    def count_anew(self) -> None:
+        """Forget the calls so far."""
+        self.seen: list[Call] = []
+        self._numbers: Counter[str] = Counter()
+
+    def counted(self, request: BaseHTTPRequestHandler, body: bytes) -> Call:
+        """The call that a request is."""
+        name = operation(request.command, request.path, request.headers, body)
+        # AWS Signature Version 4: Credential=<access key>/<date>/<Region>/<service>/aws4_request.
+        service = request.headers.get("Authorization", "").partition("/aws4_request")[0].rpartition("/")[2]
+        with self._counting:
+            self._numbers[name] += 1
+            call = Call(service, name, self._numbers[name])
+            self.seen.append(call)
+        return call
+
+
+class Gate(Counting):
     """The gate, open or with an aim.
 
     :param slow: how long a slow answer is held back, in seconds.
     :param now: the seconds that were waited so far; those that a module waits are not waited in truth.
-    :ivar seen: the calls since the last :meth:`set`.
     :ivar struck: how many of them met the fault.
     """
 
@@ -133,10 +160,9 @@ class Gate(Proxy):
         self.microburst = microburst
         self.slow = slow
         self.now = now
-        self._counting = threading.Lock()
         self._over = threading.Event()
-        self.set(None)
-        super().__init__(endpoint, board=Board(Rules()), run=0)
+        self._set(None)
+        super().__init__(endpoint)
 
     def __enter__(self) -> Gate:
         return self
@@ -150,11 +176,13 @@ class Gate(Proxy):
     def set(self, aim: Aim | None) -> None:
         """Begin to count anew, and let what the aim says meet its fault."""
         self._over.set()
+        self.count_anew()
+        self._set(aim)
+
+    def _set(self, aim: Aim | None) -> None:
         self._over = threading.Event()
         self.aim = aim
-        self.seen: list[Call] = []
         self.struck = 0
-        self._numbers: Counter[str] = Counter()
         self._first: dict[str, Answer] = {}
         self._stale_since: float | None = None
         if aim is not None and not aim.fault.own:
@@ -163,28 +191,19 @@ class Gate(Proxy):
     def pass_on(self, request: BaseHTTPRequestHandler) -> None:
         """Let a call through, or let it meet the fault."""
         body = body_of(request)
-        call = self._counted(operation(request.command, request.path, request.headers, body), request)
+        call = self.counted(request, body)
         aim = self.aim
         try:
             if aim is None or not self._meets(aim, call):
                 answer = ask(self.upstream, request, body)
                 self._first.setdefault(call.operation, answer)
-                _answer(request, answer)
+                answer_with(request, answer)
             elif aim.fault.own:
                 self._by_ourselves(aim.fault.own, request, body, call)
             else:
                 self._by_microburst(aim.fault, request, body)
         except (OSError, http.client.HTTPException):
-            _reset(request)
-
-    def _counted(self, name: str, request: BaseHTTPRequestHandler) -> Call:
-        # AWS Signature Version 4: Credential=<access key>/<date>/<Region>/<service>/aws4_request.
-        service = request.headers.get("Authorization", "").partition("/aws4_request")[0].rpartition("/")[2]
-        with self._counting:
-            self._numbers[name] += 1
-            call = Call(service, name, self._numbers[name])
-            self.seen.append(call)
-        return call
+            reset(request)
 
     def _meets(self, aim: Aim, call: Call) -> bool:
         if aim.fault.own != STALE or aim.lasting:
@@ -206,14 +225,14 @@ class Gate(Proxy):
             self.struck += 1
             raise
         self.struck += not cuts or bool(answer.content)
-        _answer(request, answer)
+        answer_with(request, answer)
 
     def _by_ourselves(self, what: str, request: BaseHTTPRequestHandler, body: bytes, call: Call) -> None:
         answer = ask(self.upstream, request, body)
         if what == STALE:
             old = self._first.get(call.operation)
             self.struck += old is not None and old.content != answer.content
-            _answer(request, old or answer)
+            answer_with(request, old or answer)
         elif what == CUT:
             self.struck += bool(answer.content)
             half = answer.content[: len(answer.content) // 2]
@@ -224,14 +243,15 @@ class Gate(Proxy):
                 self._over.wait(self.slow)
             else:
                 assert what == LOST
-            _reset(request)
+            reset(request)
 
 
-def _answer(request: BaseHTTPRequestHandler, answer: Answer) -> None:
+def answer_with(request: BaseHTTPRequestHandler, answer: Answer) -> None:
+    """Hand an answer on."""
     send(request, answer.status, answer.headers, answer.content, length=answer.length)
 
 
-def _reset(request: BaseHTTPRequestHandler) -> None:
+def reset(request: BaseHTTPRequestHandler) -> None:
     """End the connection as a crash does: with a reset."""
     request.close_connection = True
     # No lingering: what is not sent yet is thrown away.

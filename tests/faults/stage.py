@@ -185,6 +185,19 @@ def foreign_in(observed: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def given_to_a_module(endpoint: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """All that a module is given."""
+    return {
+        "region": REGION,
+        "endpoint_url": endpoint,
+        "access_key": ACCESS_KEY,
+        **SECRETS,
+        "aws_config": AWS_CONFIG,
+        "_ansible_diff": True,
+        **options,
+    }
+
+
 @dataclass
 class Modules:
     """Runs modules of ours in this process.
@@ -198,15 +211,7 @@ class Modules:
     def run(self, name: str, endpoint: str, options: Mapping[str, Any]) -> Ran:
         """Run ``main()`` of a module as Ansible would."""
         module = importlib.import_module(f"ansible_collections.sealed.s3.plugins.modules.{name}")
-        given = {
-            "region": REGION,
-            "endpoint_url": endpoint,
-            "access_key": ACCESS_KEY,
-            **SECRETS,
-            "aws_config": AWS_CONFIG,
-            "_ansible_diff": True,
-            **options,
-        }
+        given = given_to_a_module(endpoint, options)
         told, crashed, before = io.StringIO(), "", self.clock.waited
         with _as_ansible_does(given, told, self.clock.sleep) as warned:
             try:
