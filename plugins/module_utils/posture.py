@@ -38,7 +38,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy import (
     public,
 )
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document
-from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, listed, shown
 from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import GuardSpec
 
 PRESENT = "present"
@@ -807,7 +807,7 @@ class _Assessment:
             if outcome.outcome == decision.DENIED:
                 self.blockers.append(
                     f"The policy of {self.intent.bucket} denies {request.action} to {caller}: "
-                    f"{', '.join(shown(name) for name in outcome.denied_by)}. Run as somebody whom it spares."
+                    f"{listed(outcome.denied_by)}. Run as somebody whom it spares."
                 )
 
     @property
@@ -934,7 +934,7 @@ class _Assessment:
         if opening:
             self.blockers.append(
                 f"Public access to {self.intent.bucket} was to be blocked, and its policy makes it public: "
-                f"{', '.join(shown(name) for name in opening)}. Take these statements out first if nobody needs them, "
+                f"{listed(opening)}. Take these statements out first if nobody needs them, "
                 "or leave public access as it is."
             )
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy import conditions, decision
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document, Label, as_list, label
-from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import shown
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import first_of, listed, shown
 from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import (
     ALGORITHM,
     CUSTOMER_ALGORITHM,
@@ -203,10 +203,10 @@ def _of_deny(here: _Here, allowed: Iterable[_Upload]) -> Iterator[Conflict]:
         where = f" to objects under {_resources(here.statement)}" if part else ""
         if form:
             yield here.conflict(form.id, CONFLICT, f"{form.message} It denies uploads{where} that the guard allows "
-                                f"({', '.join(certain)}).", requests=tuple(certain))  # fmt: skip
+                                f"({first_of(certain)}).", requests=tuple(certain))  # fmt: skip
         elif about_encryption or not part:
             yield here.conflict("denies_uploads", CONFLICT, f"denies uploads{where} that the guard allows "
-                                f"({', '.join(certain)}), for everybody.", requests=tuple(certain))  # fmt: skip
+                                f"({first_of(certain)}), for everybody.", requests=tuple(certain))  # fmt: skip
         else:
             yield here.conflict("denies_uploads_in_part", NOTE, f"denies every upload{where}.",
                                 requests=tuple(certain))  # fmt: skip
@@ -215,7 +215,7 @@ def _of_deny(here: _Here, allowed: Iterable[_Upload]) -> Iterator[Conflict]:
             form.id if form else "depends_on_key_id_model",
             WARNING,
             (f"{form.message} It denies" if form else "denies")
-            + f" uploads that the guard allows ({', '.join(either)}), if S3 fills the condition key {KEY_ID} "
+            + f" uploads that the guard allows ({first_of(either)}), if S3 fills the condition key {KEY_ID} "
             f"{_reading(denied[either[0]])}.",
             requests=tuple(either),
         )
@@ -225,8 +225,8 @@ def _of_deny(here: _Here, allowed: Iterable[_Upload]) -> Iterator[Conflict]:
             form.id if form else "denies_some",
             WARNING if about_encryption else NOTE,
             (f"{form.message} It denies" if form else "denies")
-            + f" uploads that the guard allows ({', '.join(sorted(possible))}) to some: it depends on "
-            f"{', '.join(shown(key) for key in unknown)}.",
+            + f" uploads that the guard allows ({first_of(sorted(possible))}) to some: it depends on "
+            f"{listed(unknown)}.",
             requests=tuple(sorted(possible)),
             unknown_keys=tuple(unknown),
         )
@@ -330,7 +330,7 @@ def _condition_keys(statement: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _resources(statement: Mapping[str, Any]) -> str:
-    return ", ".join(shown(resource) for resource in as_list(statement.get("Resource", [])))
+    return listed(as_list(statement.get("Resource", [])))
 
 
 def _of_allow(here: _Here) -> Iterator[Conflict]:
@@ -358,7 +358,7 @@ def _of_allow(here: _Here) -> Iterator[Conflict]:
         yield here.conflict(
             "service_needs_key",
             WARNING,
-            f"lets {', '.join(shown(service) for service in others)} write to this bucket. Give the service the key: "
+            f"lets {listed(others)} write to this bucket. Give the service the key: "
             f"name {here.spec.key_arn} in its settings, and let it use the key in the key's policy "
             "(kms:GenerateDataKey, kms:Decrypt).",
         )

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 _SHOWN_AT_MOST = 80
+_LISTED_AT_MOST = 8
 
 
 class PolicyError(ValueError):
@@ -35,6 +37,17 @@ def shown(value: Any) -> str:
     if text.isascii() and text.isprintable():
         return text
     return json.dumps(text)[1:-1].replace("\x7f", "\\u007f")
+
+
+def listed(values: Iterable[Any]) -> str:
+    """The values as :func:`shown` shows them. Of very many, the first ones and how many there are beside them."""
+    return first_of([shown(value) for value in values])
+
+
+def first_of(names: Sequence[str]) -> str:
+    """Names that can be shown as they are; of very many, the first ones and how many there are beside them."""
+    more = len(names) - _LISTED_AT_MOST
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_LISTED_AT_MOST])} and {more} more"
 
 
 def _as_text(value: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy.conditions import arn_match, wildcard_match
-from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import shown
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import listed, shown
 
 _SSO_NAME = "AWSReservedSSO_"
 _SSO_PATH = "aws-reserved/sso.amazonaws.com/"
@@ -27,22 +27,22 @@ def admits(patterns: Iterable[str], caller_arn: str) -> bool | None:
     :param caller_arn: as GetCallerIdentity tells it.
     """
     role = _role_of_session(caller_arn)
-    listed = list(patterns)
-    admitted = [any(arn_match(pattern, arn) for pattern in listed) for arn in _possible_arns(caller_arn)]
+    patterns = tuple(patterns)
+    admitted = [any(arn_match(pattern, arn) for pattern in patterns) for arn in _possible_arns(caller_arn)]
     if all(admitted):
         return True
-    if any(admitted) or (role and any(_fits_by_name(pattern, account=role[0], name=role[1]) for pattern in listed)):
+    if any(admitted) or (role and any(_fits_by_name(pattern, account=role[0], name=role[1]) for pattern in patterns)):
         return None
     return False
 
 
 def refusal(patterns: Iterable[str], caller_arn: str) -> str | None:
     """Why such a guard is refused: a sentence, or None where it leaves the caller in, or may do so."""
-    listed = list(patterns)
-    if not listed or admits(listed, caller_arn) is not False:
+    patterns = tuple(patterns)
+    if not patterns or admits(patterns, caller_arn) is not False:
         return None
     return (
-        f"encryption_admins would lock out the caller: none of {_listed(listed)} matches "
+        f"encryption_admins would lock out the caller: none of {listed(patterns)} matches "
         f"{_to_add(caller_arn)}, so the next change of default encryption from here would be denied. "
         "Add that ARN, or set allow_lockout to true."
     )
@@ -50,17 +50,13 @@ def refusal(patterns: Iterable[str], caller_arn: str) -> str | None:
 
 def doubt(patterns: Iterable[str], caller_arn: str) -> str | None:
     """What to say where it cannot be known: a sentence, or None."""
-    listed = list(patterns)
-    if not listed or admits(listed, caller_arn) is not None:
+    patterns = tuple(patterns)
+    if not patterns or admits(patterns, caller_arn) is not None:
         return None
     return (
         f"Whether encryption_admins admits the caller cannot be told: {shown(caller_arn)} does not say the path of its "
-        f"role, and {_listed(listed)} asks for one. Check that the path is right."
+        f"role, and {listed(patterns)} asks for one. Check that the path is right."
     )
-
-
-def _listed(patterns: Iterable[str]) -> str:
-    return ", ".join(shown(pattern) for pattern in patterns)
 
 
 def _possible_arns(caller_arn: str) -> list[str]:

@@ -24,7 +24,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy.decision import (
     Request,
 )
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document
-from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import shown
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import listed, shown
 from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import GuardSpec
 
 MUST_PASS = "must_pass"  # noqa: S105 - no password
@@ -460,7 +460,7 @@ def _is_other_name(name: str, keys: Keys) -> bool:
 
 
 def _by(denying: Sequence[str]) -> str:
-    return f" (by {', '.join(shown(one) for one in denying)})" if denying else ""
+    return f" (by {listed(denying)})" if denying else ""
 
 
 def _default_text(default: DefaultEncryption) -> str:

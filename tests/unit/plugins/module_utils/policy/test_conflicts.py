@@ -83,6 +83,18 @@ def test_a_statement_that_denies_what_the_guard_allows_is_a_conflict(statement: 
     assert '"Foreign"' in found.message
 
 
+def test_of_very_many_resources_and_keys_the_first_ones_are_named() -> None:
+    keys = tuple(f"{KEY[:-4]}{number:04}" for number in range(40))
+    (found,) = find(deny(Resource=[f"{OBJECTS[:-1]}{number}/*" for number in range(900)]))
+    assert f"{OBJECTS[:-1]}7/* and 892 more" in found.message
+    assert len(found.message) < 1000
+
+    (found,) = find(deny(), accepted_keys=keys)
+    assert f"and {len(found.requests) - 8} more" in found.message
+    # The result has them all.
+    assert len(found.requests) > 40
+
+
 @pytest.mark.parametrize(
     ("statement", "unknown"),
     [
