@@ -286,8 +286,7 @@ from typing import Any, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.sealed.s3.plugins.module_utils import arguments, backup, runner
-from ansible_collections.sealed.s3.plugins.module_utils.aws import bucket, policy_change, preflight
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import NotPermitted
+from ansible_collections.sealed.s3.plugins.module_utils.aws import policy_change, preflight
 from ansible_collections.sealed.s3.plugins.module_utils.aws.policy_change import Outcome, Planner
 from ansible_collections.sealed.s3.plugins.module_utils.aws.preflight import Ready
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
@@ -330,28 +329,11 @@ def _guarded(params: dict[str, Any], ready: Ready) -> Planner:
     """What to do with a policy. Everything that has to be asked is asked here, before the last read."""
     spec, warnings = preflight.guard_spec(params, ready)
     if ready.bucket is not None and not params["key_planned"]:
-        warnings += _compare_default(ready.bucket, spec)
+        happens = "is encrypted so, and not under the key" if spec.enforcement == guard.DENY_OVERRIDES else "is denied"
+        warnings += preflight.compare_default(ready.bucket, spec.keys, happens)
     for warning in warnings:
         runner.warn(warning)
     return lambda before: plans.guarded(before, spec, on_conflict=params["on_conflict"])
-
-
-def _compare_default(there: bucket.Bucket, spec: guard.GuardSpec) -> list[str]:
-    """What to warn of when an upload that names no encryption does not end up under the key."""
-    try:
-        rule = there.default_encryption()
-    except NotPermitted as error:
-        return [f"{error} So it is not known whether default encryption is under {spec.key_arn}."]
-    found = rule or bucket.EncryptionRule(bucket.AES256)
-    key_id = spec.key_arn.rsplit("/", 1)[1]
-    if found.algorithm == bucket.KMS and found.key_arn in (key_id, *spec.keys):
-        return []
-    under = f" under {found.key_arn}" if found.key_arn else ""
-    happens = "is encrypted so, and not under the key" if spec.enforcement == guard.DENY_OVERRIDES else "is denied"
-    return [
-        f"Default encryption of bucket {there.name} is {found.algorithm}{under}, not aws:kms under {spec.key_arn}. An "
-        f"upload that names no encryption {happens}. Set it with sealed.s3.bucket_encryption."
-    ]
 
 
 def main() -> NoReturn:

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.sealed.s3.plugins.module_utils import arguments, bucket_name, key_state
-from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
+from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import AES256, KMS, Bucket, EncryptionRule
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import NotPermitted, Refused
 from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Caller, Session
 from ansible_collections.sealed.s3.plugins.module_utils.policy import lockout
@@ -94,3 +94,23 @@ def guard_spec(params: Mapping[str, Any], ready: Ready) -> tuple[GuardSpec, list
         raise Refused(locked_out)
     doubt = lockout.doubt(spec.encryption_admins, ready.caller.arn)
     return spec, [] if doubt is None else [doubt]
+
+
+def compare_default(bucket: Bucket, keys: Sequence[str], happens: str) -> list[str]:
+    """What to warn of when an upload that names no encryption does not end up under what the guard admits.
+
+    :param keys: the ARNs of the keys that the guard admits, the bucket's own first.
+    :param happens: what comes of such an upload then.
+    """
+    try:
+        rule = bucket.default_encryption()
+    except NotPermitted as error:
+        return [f"{error} So it is not known whether default encryption is under {keys[0]}."]
+    found = rule or EncryptionRule(AES256)
+    if found.algorithm == KMS and found.key_arn in (keys[0].rsplit("/", 1)[1], *keys):
+        return []
+    under = f" under {found.key_arn}" if found.key_arn else ""
+    return [
+        f"Default encryption of bucket {bucket.name} is {found.algorithm}{under}, not aws:kms under {keys[0]}. An "
+        f"upload that names no encryption {happens}. Set it with sealed.s3.bucket_encryption."
+    ]
