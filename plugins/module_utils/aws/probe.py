@@ -280,12 +280,17 @@ class Uploads:
         :returns: what stays, and why.
         """
         left: list[dict[str, Any]] = []
-        for key, upload in self._open_uploads().items():
+        known, unlisted = self._open_uploads()
+        if unlisted is not None:
+            left.append(
+                self._stays("(an upload in parts that may be there)", unlisted, "s3:ListBucketMultipartUploads")
+            )
+        for key, upload in known.items():
             answer = self._attempt(
                 self._client, "AbortMultipartUpload", f"abort the upload of {key}", Key=key, UploadId=upload
             )
             if not answer.passed and answer.code != "NoSuchUpload":
-                left.append(self._stays(key, answer, upload_id=upload))
+                left.append(self._stays(key, answer, "s3:AbortMultipartUpload", upload_id=upload))
         if self._sent:
             left += self._remove()
         return left
@@ -296,8 +301,8 @@ class Uploads:
             known: list[tuple[str, str | None]] = []
             for key, versions in self._sent.items():
                 known += [(key, version) for version in sorted(versions)] or [(key, None)]
-            return [self._stays(*failed) for failed in self._delete(known)]
-        failed: dict[str, Answer] = {}
+            return [self._stays(key, *why) for key, why in self._delete(known)]
+        failed: dict[str, tuple[Answer, str]] = {}
         # The second round is for a delete marker, which a bucket with suspended versioning may have made of the first.
         for _round in range(2):
             if not there:
@@ -309,13 +314,13 @@ class Uploads:
             there = again
         else:
             again = there
-        unknown = Answer(None, message="it was deleted, and is still there")
+        unknown = Answer(None, message="it was deleted, and is still there"), ""
         stays = list(failed) if again is None else list(dict.fromkeys(key for key, _version in again))
-        return [self._stays(key, failed.get(key, unknown)) for key in stays]
+        return [self._stays(key, *failed.get(key, unknown)) for key in stays]
 
-    def _delete(self, there: list[tuple[str, str | None]]) -> list[tuple[str, Answer]]:
-        """Delete; gives what did not go."""
-        failed: list[tuple[str, Answer]] = []
+    def _delete(self, there: list[tuple[str, str | None]]) -> list[tuple[str, tuple[Answer, str]]]:
+        """Delete; gives what did not go, with the answer and the IAM action that was needed."""
+        failed: list[tuple[str, tuple[Answer, str]]] = []
         silent = 0
         for key, version in there:
             named = {"VersionId": version} if version else {}
@@ -325,7 +330,7 @@ class Uploads:
                 answer = self._attempt(self._client, "DeleteObject", f"delete {key}", Key=key, **named)
                 silent = silent + 1 if answer.status is None else 0
             if not answer.passed and answer.code not in ("NoSuchKey", "NoSuchVersion"):
-                failed.append((key, answer))
+                failed.append((key, (answer, "s3:DeleteObjectVersion" if version else "s3:DeleteObject")))
         return failed
 
     def _versions(self) -> list[tuple[str, str | None]] | None:
@@ -357,17 +362,21 @@ class Uploads:
             if key.startswith(self.prefix)
         ]
 
-    def _open_uploads(self) -> dict[str, str]:
-        """The multipart uploads that were made and not completed."""
+    def _open_uploads(self) -> tuple[dict[str, str], Answer | None]:
+        """The multipart uploads that were made and not completed; and why it is not known whether these are all."""
         found = dict(self._multipart)
-        if self._unsure:
-            answer = self._attempt(self._client, "ListMultipartUploads", "list uploads", Prefix=self.prefix)
-            found |= {one["Key"]: one["UploadId"] for one in answer.response.get("Uploads", ())}
-        return found
+        if not self._unsure:
+            return found, None
+        answer = self._attempt(self._client, "ListMultipartUploads", "list uploads", Prefix=self.prefix)
+        found |= {one["Key"]: one["UploadId"] for one in answer.response.get("Uploads", ())}
+        return found, None if answer.passed else answer
 
-    def _stays(self, key: str, answer: Answer, **more: Any) -> dict[str, Any]:
+    def _stays(self, key: str, answer: Answer, action: str, **more: Any) -> dict[str, Any]:
+        happened = _happened(answer)
         if answer.status is None:
             why = answer.message
+        elif happened.is_denial:
+            why = f"{happened.missing or action} is denied{': ' + answer.message if answer.message else ''}"
         else:
             why = f"{answer.code or answer.status}{': ' + answer.message if answer.message else ''}"
         return {"what": f"s3://{self._bucket}/{key}", "bucket": self._bucket, "key": key, "reason": why, **more}

@@ -51,6 +51,7 @@ PUT = "put"
 
 # S3's and KMS's own words (IAM User Guide, "Troubleshoot access denied error messages").
 _DENIAL_CODES = frozenset(("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403"))
+_MISSING_ACTION = re.compile(r"\bnot authorized to perform: ((?:s3|kms):[A-Za-z]+)")
 _BY_RESOURCE_POLICY = "explicit deny in a resource-based policy"
 _ELSEWHERE = re.compile(
     r"no (?:identity|resource|session|vpc)[a-z -]{0,80}polic|no permissions boundary|no service control"
@@ -267,6 +268,12 @@ class Happened:
         about_other = "kms:" in said or "s3:getobject" in said or (self.code or "").lower().startswith("kms")
         return about_other or _ELSEWHERE.search(said.replace(_BY_RESOURCE_POLICY, "")) is not None
 
+    @property
+    def missing(self) -> str:
+        """The IAM action that the service says is missing; empty where it names none."""
+        named = _MISSING_ACTION.search(self.message)
+        return named.group(1) if named else ""
+
     def to_dict(self) -> dict[str, Any]:
         """For a module's result."""
         return {"status": self.status, "code": self.code, "message": self.message, "step": self.step}
@@ -399,7 +406,8 @@ def _judged(situation: Situation, one: Try, passed: Sequence[str]) -> Probe:
             COULD_NOT_LOOK, f"Refused{at} with {happened.code or happened.status}, which is not the policy's doing."
         )
     if happened.elsewhere:
-        return verdict(COULD_NOT_LOOK, f"Refused{at}, by something other than the bucket policy.")
+        lacking = f": {happened.missing} is denied" if happened.missing else ""
+        return verdict(COULD_NOT_LOOK, f"Refused{at}, by something other than the bucket policy{lacking}.")
     return verdict(*_of_denial(situation, one, happened, expected, passed, at))
 
 
@@ -416,8 +424,8 @@ def _of_denial(
         if happened.by_policy or foreseen == MUST_FAIL:
             return BROKEN, f"The bucket policy denies it{at}{_by(situation.denying(one.name))}."
         return COULD_NOT_LOOK, (
-            f"Refused{at}, and nothing in the policy explains it: the caller may lack s3:PutObject, or "
-            "kms:GenerateDataKey or kms:Decrypt on the key."
+            f"Refused{at}, and nothing in the policy explains it: the caller may lack "
+            f"{happened.missing or 's3:PutObject, or kms:GenerateDataKey or kms:Decrypt on the key'}."
         )
     if not passed:
         return COULD_NOT_LOOK, "Refused, but so is everything."
@@ -427,7 +435,7 @@ def _of_denial(
         if KINDS[one.name].headers(situation.keys) and not with_headers:
             return COULD_NOT_LOOK, "Refused, but so is every upload with encryption headers."
         if not one.could_read_source:
-            return COULD_NOT_LOOK, "Refused, and the caller may lack the right to read what was to be copied."
+            return COULD_NOT_LOOK, "Refused, and the caller may lack s3:GetObject, to read what was to be copied."
         if foreseen is None and expected == MUST_FAIL:
             return COULD_NOT_LOOK, "Refused, and the policy could not be read to see whether it is behind that."
         if foreseen == MUST_PASS:
@@ -441,7 +449,7 @@ def _of_denial(
 
 def _of_stored(situation: Situation, stored: Stored | None) -> tuple[str, str]:
     if stored is None or (stored.algorithm is None and stored.key_arn is None):
-        return COULD_NOT_LOOK, "It passed, and how it is encrypted could not be read."
+        return COULD_NOT_LOOK, "It passed, and how it is encrypted could not be read, which needs s3:GetObject."
     if stored.algorithm == "aws:kms" and stored.key_arn in situation.spec.keys:
         return KEPT, "Stored under the key."
     if stored.algorithm == "aws:kms" and _is_other_name(stored.key_arn or "", situation.keys):

@@ -151,6 +151,16 @@ def test_refusals_by_something_else_prove_nothing(aws: FakeObjects, fault: Fault
     assert "nothing could be learned" in run.warnings[-1]
 
 
+@pytest.mark.parametrize("action", ["kms:GenerateDataKey", "kms:Decrypt", "s3:PutObject"])
+def test_the_action_that_the_service_says_is_missing_is_named(aws: FakeObjects, action: str) -> None:
+    sealed(aws)
+    said = f"User: {aws.arn} is not authorized to perform: {action} because no identity-based policy allows it"
+    refuse(aws, set(KINDS), Fault("AccessDenied", said, 403))
+    run = probe(aws)
+    assert run.failed
+    assert action in run.msg
+
+
 def test_a_refusal_that_the_policy_does_not_explain_proves_nothing(aws: FakeObjects) -> None:
     sealed(aws).put_policy(None)
     refuse(aws, {*MUST_FAIL, "plain_http"})
@@ -206,7 +216,7 @@ def test_what_may_not_be_deleted_is_named(aws: FakeObjects) -> None:
     assert run["changed"]
     (left,) = run["left_behind"]
     assert left["key"].endswith("/no_headers")
-    assert "AccessDenied" in left["reason"]
+    assert left["reason"] == "s3:DeleteObjectVersion is denied: Access Denied"
     assert any("left behind" in line for line in run["table"])
     assert "Remove it by hand" in run.warnings[0]
     assert len(aws.objects) == 1
