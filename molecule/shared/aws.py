@@ -9,6 +9,10 @@ Takes a JSON object on stdin and prints one:
     {"do": [["s3", "put_object", {"Bucket": "b", ...}], ...]}    calls in this order; {"done": [answer, ...]}
     {"look": {"buckets": ["b", ...], "keys": ["alias/a", ...]}}  {"buckets": {"b": {...}}, "keys": {"alias/a": {...}}}
     {"keys_tagged": "TAG"}                                       {"keys_tagged": [{...}, ...]}
+    {"tidy": {"name": POLICY, ...}}                              {"tidy": {"name": POLICY, ...}}
+
+A policy, and its text, is told in one form, whatever form the service hands it back in: see tidy() in
+tests/as_s3/rewriting.py. "tidy" brings others into that form, to be compared.
 
 "account" and "region" say where, if not in 000000000000 and us-east-1. An answer that is an error is {"error": code},
 and fails the program unless a fourth element of the call names that code.
@@ -21,10 +25,15 @@ import base64
 import json
 import sys
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "as_s3"))
+
+from rewriting import tidy
 
 REGION = "us-east-1"
 CLIENTS: dict[str, Any] = {}
@@ -81,13 +90,12 @@ def bucket(name: str) -> dict[str, Any]:
     rules = ask("s3", "get_bucket_encryption", Bucket=name).get("ServerSideEncryptionConfiguration", {}).get("Rules")
     block = ask("s3", "get_public_access_block", Bucket=name).get("PublicAccessBlockConfiguration")
     tags = ask("s3", "get_bucket_tagging", Bucket=name).get("TagSet", [])
-    document = json.loads(policy) if policy else None
-    statements = document["Statement"] if document else []
+    document = tidy(json.loads(policy)) if policy else None
     return {
         "exists": True,
-        "text": policy,
+        "text": json.dumps(document, sort_keys=True) if document else None,
         "policy": document,
-        "sids": [one.get("Sid") for one in (statements if isinstance(statements, list) else [statements])],
+        "sids": [one.get("Sid") for one in document["Statement"]] if document else [],
         "rule": rules[0] if rules else None,
         "public_access_block": block,
         "versioning": ask("s3", "get_bucket_versioning", Bucket=name).get("Status"),
@@ -102,13 +110,14 @@ def key(name: str) -> dict[str, Any]:
         return {"exists": False}
     metadata = described["KeyMetadata"]
     arn = metadata["Arn"]
+    policy = ask("kms", "get_key_policy", KeyId=arn, PolicyName="default").get("Policy")
     return {
         "exists": True,
         "arn": arn,
         "state": metadata["KeyState"],
         "description": metadata["Description"],
         "rotation": ask("kms", "get_key_rotation_status", KeyId=arn),
-        "policy": json.loads(ask("kms", "get_key_policy", KeyId=arn, PolicyName="default").get("Policy", "null")),
+        "policy": tidy(json.loads(policy)) if policy else None,
         "tags": {tag["TagKey"]: tag["TagValue"] for tag in ask("kms", "list_resource_tags", KeyId=arn).get("Tags", [])},
         "aliases": [alias["AliasName"] for alias in ask("kms", "list_aliases", KeyId=arn)["Aliases"]],
     }
@@ -125,7 +134,7 @@ def main() -> None:
     asked = json.load(sys.stdin)
     # To LocalStack, an access key of twelve digits is one of the account of that number.
     credentials = {"aws_access_key_id": asked.get("account", "test"), "aws_secret_access_key": "test"}
-    for service in ("s3", "kms"):
+    for service in ("s3", "kms", "iam"):
         CLIENTS[service] = boto3.client(service, region_name=asked.get("region", REGION), **credentials)
     answer: dict[str, Any] = {}
     for name, policy in asked.get("make", {}).items():
@@ -135,6 +144,7 @@ def main() -> None:
     if "do" in asked:
         answer["done"] = do(asked["do"])
     look = asked.get("look", {})
+    answer["tidy"] = {name: tidy(policy) for name, policy in asked.get("tidy", {}).items()}
     answer["buckets"] = {name: bucket(name) for name in look.get("buckets", [])}
     answer["keys"] = {name: key(name) for name in look.get("keys", [])}
     if "keys_tagged" in asked:

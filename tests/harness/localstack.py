@@ -7,6 +7,8 @@
     python tests/harness/localstack.py COMMAND ARG ...    runs the command beside one, with the variables set
     python tests/harness/localstack.py --enforce effective|header_only [COMMAND ARG ...]
                                                           one that enforces bucket policies, and has TLS
+    python tests/harness/localstack.py --as-s3 [COMMAND ARG ...]
+                                                          one that hands policies back in another form, as S3 does
 
 It listens on 127.0.0.1 only, on a port that is free at start, and keeps its state in a temporary folder.
 """
@@ -17,10 +19,12 @@ import argparse
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -57,8 +61,16 @@ _ENFORCING = """\
 import runpy
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
+_AS_S3 = """\
+sys.path.insert(0, {folder!r})
+import in_localstack
+in_localstack.install({seed})
+"""
 _START_ENFORCING = ROOT / "tests" / "enforcing" / "start.py"
+_AS_S3_FOLDER = ROOT / "tests" / "as_s3"
 KEY_ID_MODELS = ("effective", "header_only")
+SEED = "SEALED_S3_AS_S3_SEED"
+"""The variable with the seed of --as-s3; without it, there is another one each time."""
 
 
 class LocalStack:
@@ -68,14 +80,24 @@ class LocalStack:
         tests/enforcing/condition_keys.py for this and the other two. None leaves it as LocalStack is.
     :param named_key: what an alias or a bare key id in a header becomes.
     :param parts: what the parts of a multipart upload see of its encryption.
+    :param as_s3: let it hand policies back in another form each time, as S3 does; chosen by this seed. See
+        tests/as_s3/rewriting.py.
     :ivar endpoint: its URL; with TLS where it enforces.
     :ivar http_endpoint: its URL without TLS.
     :ivar ca_bundle: where it enforces, the file with the authority that its certificate is from.
     :ivar log: the file it logs to, one line for each API call.
     """
 
-    def __init__(self, enforce: str | None = None, *, named_key: str | None = None, parts: str | None = None) -> None:
+    def __init__(
+        self,
+        enforce: str | None = None,
+        *,
+        named_key: str | None = None,
+        parts: str | None = None,
+        as_s3: int | None = None,
+    ) -> None:
         self.enforce = enforce
+        self.as_s3 = as_s3
         self._model = {
             "SEALED_S3_ENFORCE": enforce,
             "SEALED_S3_ENFORCE_NAMED_KEY": named_key,
@@ -138,9 +160,12 @@ class LocalStack:
             state = self._folder / name.lower()
             state.mkdir()
             environment[name] = str(state)
-        run = [program("localstack", "python"), "-c", _RUN_WHILE_WE_DO + _LISTEN_HERE_ONLY + _PLAIN]
+        before = _RUN_WHILE_WE_DO + _LISTEN_HERE_ONLY
+        if self.as_s3 is not None:
+            before += _AS_S3.format(folder=str(_AS_S3_FOLDER), seed=self.as_s3)
+        run = [program("localstack", "python"), "-c", before + _PLAIN]
         if self.enforce:
-            run = [*run[:2], _RUN_WHILE_WE_DO + _LISTEN_HERE_ONLY + _ENFORCING, str(_START_ENFORCING)]
+            run = [*run[:2], before + _ENFORCING, str(_START_ENFORCING)]
             environment["CUSTOM_SSL_CERT_PATH"] = str(self.ca_bundle.with_name("certificate.pem"))
             environment.update({name: value for name, value in self._model.items() if value})
         with self.log.open("wb") as log:
@@ -195,6 +220,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def seed() -> int:
+    """The seed of --as-s3. It is printed, so that what failed can be repeated."""
+    chosen = int(os.environ.get(SEED) or random.randrange(1_000_000))
+    print(f"Policies are handed back as S3 does. To repeat it: {SEED}={chosen}", file=sys.stderr, flush=True)
+    return chosen
+
+
 def stop_on_signals() -> None:
     """Let SIGTERM and SIGHUP end the program as Ctrl-C does: through every ``with`` and ``finally``."""
 
@@ -212,10 +244,12 @@ def main() -> int:
     parser.add_argument("--enforce", choices=KEY_ID_MODELS, help="enforce bucket policies, under this key-id model")
     parser.add_argument("--named-key", choices=("resolved", "as_sent"), help="what an alias or a bare key id becomes")
     parser.add_argument("--parts", choices=("unseen", "upload"), help="the encryption that parts of an upload see")
+    parser.add_argument("--as-s3", action="store_true", help=f"hand policies back as S3 does; {SEED} is its seed")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND ARG")
     options = parser.parse_args()
     stop_on_signals()
-    with LocalStack(options.enforce, named_key=options.named_key, parts=options.parts) as localstack:
+    as_s3 = seed() if options.as_s3 else None
+    with LocalStack(options.enforce, named_key=options.named_key, parts=options.parts, as_s3=as_s3) as localstack:
         if options.command:
             path = os.pathsep.join((str(folder("dev") / "bin"), os.environ["PATH"]))
             environment = {**os.environ, "PATH": path, **localstack.variables}
