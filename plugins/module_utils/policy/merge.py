@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy.document import (
     Document,
     Label,
     label,
+    normal_form,
     normal_statement,
 )
 from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import is_ours
@@ -31,6 +32,7 @@ class Merge:
     :ivar updated: ours that were there in another form, or more than once.
     :ivar removed: ours that are not wanted (any more), and foreign ones that were to be taken out.
     :ivar kept: everything that stays as it is, foreign and ours.
+    :ivar elements: of Version and Id those that get another value. A merge leaves them alone.
     """
 
     document: Document | None
@@ -38,11 +40,12 @@ class Merge:
     updated: tuple[Label, ...] = ()
     removed: tuple[Label, ...] = ()
     kept: tuple[Label, ...] = ()
+    elements: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
         """Whether the policy has to be written."""
-        return bool(self.added or self.updated or self.removed)
+        return bool(self.added or self.updated or self.removed or self.elements)
 
     def summary(self) -> dict[str, list[Label]]:
         """The labels as lists, for a module's result."""
@@ -103,6 +106,55 @@ def remove(document: Document | None) -> Merge:
         rest = outcome.document
         return _with_statements(outcome, rest.statements, single=True)
     return outcome
+
+
+def difference(before: Document | None, after: Document | None) -> Merge:
+    """What changes from one policy to another that comes in its place, whosever the statements are.
+
+    Statements that are added are named by their index in ``after`` where they have no Sid.
+    """
+    old = dict(enumerate(before.statements if before else ()))
+    new = dict(enumerate(after.statements if after else ()))
+    added, removed = _alone(new, old, _key), _alone(old, new, _key)
+    # One Sid on both sides is one statement in another form.
+    came, went = _alone(added, removed, _sid), _alone(removed, added, _sid)
+    first, second = normal_form(before), normal_form(after)
+    elements = [name for name in ("Version", "Id") if first and second and first[name] != second[name]]
+    change = Merge(
+        document=after,
+        added=_labels(came),
+        updated=_labels({index: removed[index] for index in removed if index not in went}),
+        removed=_labels(went),
+        kept=_labels({index: old[index] for index in old if index not in removed}),
+        elements=tuple(elements),
+    )
+    return change if change.changed else replace(change, document=before)
+
+
+_Indexed = Mapping[int, Mapping[str, Any]]
+
+
+def _alone(
+    these: _Indexed, those: _Indexed, name: Callable[[Mapping[str, Any]], str | None]
+) -> dict[int, Mapping[str, Any]]:
+    """Those of ``these`` that have no counterpart of the same name among ``those``: each is that of one alone."""
+    there = Counter(name(statement) for statement in those.values())
+    del there[None]
+    alone: dict[int, Mapping[str, Any]] = {}
+    for index, statement in these.items():
+        if there[name(statement)]:
+            there[name(statement)] -= 1
+        else:
+            alone[index] = statement
+    return alone
+
+
+def _sid(statement: Mapping[str, Any]) -> str | None:
+    return statement.get("Sid") or None
+
+
+def _labels(statements: _Indexed) -> tuple[Label, ...]:
+    return tuple(label(statement, index) for index, statement in statements.items())
 
 
 def lost_statements(before: Document | None, after: Document | None) -> list[Label]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -62,6 +63,19 @@ def bucket_encryption(aws: FakeAws) -> None:
     run_ok(aws, "bucket_encryption", bucket=BUCKET, key="uploads", algorithm="aws:kms:dsse")
     run_ok(aws, "bucket_encryption", bucket=BUCKET, algorithm="AES256")
     run_ok(aws, "bucket_encryption", bucket=BUCKET, key="uploads", **PLANNED)
+
+
+def bucket_policy_restore(aws: FakeAws) -> None:
+    arn = aws.add_key(alias="uploads")
+    bucket = aws.add_bucket()
+    with tempfile.TemporaryDirectory() as folder:
+        bucket.put_policy(policy(READ, *ours(arn)))
+        run_ok(aws, "sse_kms_policy", bucket=BUCKET, state="absent", backup_dir=folder)
+        aws.calls.clear()
+        run_ok(aws, "bucket_policy_restore", bucket=BUCKET, backup_dir=folder)
+        run_ok(aws, "bucket_policy_restore", bucket=BUCKET, backup_dir=folder, check_mode=True)
+        bucket.put_policy(None)
+        run_ok(aws, "bucket_policy_restore", bucket=BUCKET, backup_dir=folder, overwrite_changes=True)
 
 
 def sse_kms_seal(aws: FakeAws) -> None:
@@ -128,6 +142,7 @@ def run_ok(aws: FakeAws, module: str, **options: Any) -> None:
 MODULES: list[Callable[[FakeAws], None]] = [
     sse_kms_policy,
     bucket_encryption,
+    bucket_policy_restore,
     sse_kms_seal,
     kms_key_settings,
     sse_kms_info,

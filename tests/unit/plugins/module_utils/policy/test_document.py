@@ -243,3 +243,31 @@ def test_labels_are_sids_or_indices() -> None:
     read = document.parse(policy(statement(Sid="a"), statement(Sid=""), statement()))
     assert document.labels(read) == ["a", 1, 2]
     assert document.labels(None) == []
+
+
+# --- Digests ----------------------------------------------------------------------------------------------------------
+
+
+@given(policies(), policies(), st.integers())
+def test_a_digest_is_that_of_all_equal_policies_and_of_no_others(
+    source: dict[str, Any], other: dict[str, Any], seed: int
+) -> None:
+    policy = document.parse(source)
+    assert document.digest(policy) == document.digest(document.parse(as_s3_returns_it(source, seed)))
+    assert (document.digest(policy) == document.digest(document.parse(other))) == document.equal(
+        policy, document.parse(other)
+    )
+
+
+def test_a_digest_stays_what_it_is() -> None:
+    """It is in the names of files."""
+    assert document.digest(None) == document.digest(document.parse(policy())) == "74234e98afe7498f"
+    assert document.digest(document.parse(policy(statement(Sid="käse")))) == "787653b6cbd585e4"
+
+
+@pytest.mark.parametrize("keys", [("aws:SourceIp", "AWS:userid"), ("AWS:userid", "aws:SourceIp")])
+def test_condition_keys_are_in_one_order_whatever_their_case(keys: tuple[str, str]) -> None:
+    condition = {"StringLike": dict.fromkeys(keys, "x")}
+    folded = {"StringLike": {key.lower(): "x" for key in keys}}
+    first, second = (document.parse(policy(statement(Condition=one))) for one in (condition, folded))
+    assert document.digest(first) == document.digest(second)

@@ -168,3 +168,48 @@ def test_lost_statements_are_named() -> None:
     assert merge.lost_statements(before, parsed(foreign("a"), OURS[1])) == [1, "a"]
     assert merge.lost_statements(before, None) == ["a", 1, "a"]
     assert merge.lost_statements(None, before) == []
+
+
+# --- Differences ------------------------------------------------------------------------------------------------------
+
+
+def test_what_changes_from_one_policy_to_another_is_named_whosever_it_is() -> None:
+    same = foreign("same", Action=["s3:GetObject"])
+    before = parsed(foreign(Action="s3:*"), same, foreign("edited"), OURS[0], foreign("gone"))
+    after = parsed(same, OURS[1], foreign("edited", Principal={"AWS": "111122223333"}), foreign(Action="*"), Id="x")
+    change = merge.difference(before, after)
+    assert change == merge.Merge(
+        document=after,
+        added=(SIDS[1], 3),
+        updated=("edited",),
+        removed=(0, SIDS[0], "gone"),
+        kept=("same",),
+        elements=("Id",),
+    )
+
+
+def test_a_sid_that_stands_twice_is_as_many_statements_as_there_are() -> None:
+    one, other = foreign("a"), foreign("a", Action="s3:*")
+    assert merge.difference(parsed(one, one, other), parsed(other, foreign("a", Action="*"))) == merge.Merge(
+        document=parsed(other, foreign("a", Action="*")), updated=("a",), removed=("a",), kept=("a",)
+    )
+
+
+def test_from_no_policy_and_to_none_is_all_of_it() -> None:
+    policy = document.parse({"Version": "2008-10-17", "Id": "x", "Statement": [foreign("a"), foreign()]})
+    assert merge.difference(None, policy) == merge.Merge(document=policy, added=("a", 1))
+    assert merge.difference(policy, None) == merge.Merge(document=None, removed=("a", 1))
+    assert not merge.difference(None, None).changed
+
+
+@given(policies(), policies(), st.integers())
+def test_there_is_a_difference_where_policies_are_not_equal(
+    policy: dict[str, Any], other: dict[str, Any], seed: int
+) -> None:
+    before, after = document.parse(policy), document.parse(other)
+    change = merge.difference(before, after)
+    assert change.changed == (not document.equal(before, after))
+    assert change.document is (after if change.changed else before)
+    assert len(change.removed) + len(change.updated) + len(change.kept) == len(before.statements)
+    assert len(change.added) + len(change.updated) + len(change.kept) == len(after.statements)
+    assert not merge.difference(before, document.parse(as_s3_returns_it(policy, seed))).changed
