@@ -1,7 +1,7 @@
 # Work in this checkout. A machine needs Python 3.12 or 3.13, make and git; the rest is installed below this folder.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test localstack lint unit molecule mutate fuzz bench clean
+.PHONY: help setup demo test localstack lint unit molecule mutate fuzz torture bench clean
 
 BOOTSTRAP := .cache/bootstrap/bin/python
 HARNESS := tests/harness
@@ -41,6 +41,9 @@ fuzz: bootstrap  ## Fuzz the pure rooms, going on from where it ended; make fuzz
 	@$(BOOTSTRAP) $(HARNESS)/environments.py dev fuzz
 	@SEALED_S3_FUZZ_EXAMPLES=3000 .venv/bin/pytest -q tests/fuzz
 	@.cache/environments/fuzz/bin/python tests/fuzz/run.py --keep --seconds $(or $(SECONDS),600)
+
+torture: bootstrap  ## Run the long forms: every fault, race and interruption, and fuzzing; under half an hour
+	@$(BOOTSTRAP) $(HARNESS)/checks.py torture
 
 # What is measured, and how: make bench ARGS="--help".
 ARGS ?= --write

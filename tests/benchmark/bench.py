@@ -32,9 +32,10 @@ from pathlib import Path
 from typing import Any
 
 import facts
+import pages
 import report
 from buckets import Fleet, NotAsMeant, names
-from environments import ROOT, program
+from environments import program
 from figures import turns
 from latency import Latency
 from localstack import LocalStack, stop_on_signals
@@ -43,7 +44,7 @@ from running import Run, Runner, to_json
 HERE = Path(__file__).parent
 CONTENT = HERE / "content"
 RESULTS = HERE / "results.json"
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = pages.DOCS / "performance.md"
 LATENCY = 0.05
 # So many threads has an audit unless told otherwise; the bare script gets as many.
 THREADS = 16
@@ -348,8 +349,7 @@ def write(measured: dict[str, Any]) -> None:
     kept = json.loads(RESULTS.read_text(encoding="utf-8"))["parts"] if RESULTS.exists() else {}
     results = {**measured, "parts": {**kept, **measured["parts"]}}
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(report.between_markers(page, report.tables(results)), encoding="utf-8")
+    pages.put(PAGE, "measured", report.tables(results))
 
 
 if __name__ == "__main__":

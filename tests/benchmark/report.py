@@ -10,20 +10,7 @@ from typing import Any
 
 from figures import Figures, Line, line_through, over_the_start
 
-BEGIN, END = "<!-- measured: begin, written by make bench -->", "<!-- measured: end -->"
 START = "empty playbook"
-
-
-def between_markers(page: str, text: str) -> str:
-    """The page with the text between the markers.
-
-    :raises ValueError: when a marker is missing.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _old, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError("The page has not both markers.")
-    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}"
 
 
 def tables(results: Mapping[str, Any]) -> str:

@@ -88,12 +88,3 @@ def test_rates_and_facts_are_told() -> None:
 
 def test_parts_that_were_not_measured_leave_no_trace() -> None:
     assert report.tables({"facts": {"": "2 cores"}, "parts": {}}) == "Measured on 2 cores."
-
-
-def test_only_what_is_between_the_markers_is_written() -> None:
-    page = f"before\n\n{report.BEGIN}\nold\n{report.END}\n\nafter\n"
-    written = report.between_markers(page, "new\n")
-    assert written == f"before\n\n{report.BEGIN}\n\nnew\n\n{report.END}\n\nafter\n"
-    assert report.between_markers(written, "new") == written
-    with pytest.raises(ValueError, match="markers"):
-        report.between_markers("no markers", "new")

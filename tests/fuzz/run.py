@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fuzzes the pure rooms, guided by coverage: each target for its share of the seconds.
 
-    python tests/fuzz/run.py --seconds N [--keep]
+    python tests/fuzz/run.py --seconds N [--keep] [--write]
     python tests/fuzz/run.py --target NAME FILE ...      try files again, such as a crash
 
-Runs in the environment ``fuzz``. An input that breaks a room is kept as a file, and named.
+Runs in the environment ``fuzz``. An input that breaks a room is kept as a file, and named. ``--write`` puts the counts
+in docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -29,7 +31,8 @@ SEED = 20480
 SECONDS_FOR_ONE = 3
 LONGEST = 4096
 
-sys.path[:0] = [str(ROOT / ".cache"), str(HERE)]
+for folder in (ROOT / "tests" / "harness", HERE, ROOT / ".cache"):
+    sys.path.insert(0, str(folder))
 
 
 def targets() -> dict[str, Callable[[bytes], None]]:
@@ -135,11 +138,25 @@ def one(name: str, arguments: list[str]) -> None:
     atheris.Fuzz()
 
 
-def fuzz(name: str, seconds: int, corpus: Path) -> bool:
+@dataclass(frozen=True)
+class Fuzzed:
+    """What came of a target.
+
+    :ivar broken: whether an input was found that breaks a room, or the fuzzer did not run.
+    """
+
+    name: str
+    seconds: int
+    executions: int
+    edges: int
+    inputs: int
+    broken: bool
+
+
+def fuzz(name: str, seconds: int, corpus: Path) -> Fuzzed:
     """Fuzz one target, and print its counts.
 
     :param corpus: where new inputs go.
-    :returns: whether nothing was found.
     """
     crashes = FOUND / f"broke-{name}-"
     FOUND.mkdir(parents=True, exist_ok=True)
@@ -159,16 +176,33 @@ def fuzz(name: str, seconds: int, corpus: Path) -> bool:
     edges, features, inputs, size = states[-1] if states else ("0", "0", "0", "0b")
     count = max((int(number) for pair in executions for number in pair if number), default=0)
     print(f"{name}: {count} executions, {edges} edges, {features} features, {inputs} inputs in the corpus ({size})")
-    if done.returncode == 0 and count:
-        return True
-    print("\n".join(printed.splitlines()[-60:]))
-    return False
+    broken = done.returncode != 0 or not count
+    if broken:
+        print("\n".join(printed.splitlines()[-60:]))
+    return Fuzzed(name, seconds, count, int(edges), int(inputs), broken)
+
+
+def table(fuzzed: Sequence[Fuzzed]) -> str:
+    """The counts, in Markdown."""
+    rows = [
+        f"| {one.name} | {one.seconds} | {one.executions:,} | {one.edges:,} | {one.inputs:,} | "
+        f"{'an input that breaks a room' if one.broken else 'nothing'} |"
+        for one in fuzzed
+    ]
+    return "\n".join(
+        [
+            "| Target | Seconds | Executions | Edges covered | Inputs in the corpus | Found |",
+            "|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--seconds", type=int, default=20, help="for all targets together")
     parser.add_argument("--keep", action="store_true", help="go on from the inputs of the run before")
+    parser.add_argument("--write", action="store_true", help="put the counts in docs/reliability.md")
     parser.add_argument("--target", help="the fuzzer of this target itself; its arguments and files follow")
     options, rest = parser.parse_known_args()
     if options.target:
@@ -176,8 +210,12 @@ def main() -> int:
     names = sorted(path.name for path in (HERE / "corpus").iterdir())
     with tempfile.TemporaryDirectory(prefix="sealed-s3-fuzz-") as folder:
         where = FOUND / "corpus" if options.keep else Path(folder)
-        passed = [fuzz(name, max(1, options.seconds // len(names)), where / name) for name in names]
-    return 0 if all(passed) else 1
+        fuzzed = [fuzz(name, max(1, options.seconds // len(names)), where / name) for name in names]
+    if options.write:
+        import pages
+
+        pages.put(pages.RELIABILITY, "fuzz", table(fuzzed))
+    return 1 if any(one.broken for one in fuzzed) else 0
 
 
 if __name__ == "__main__":

@@ -225,7 +225,7 @@ def units(core: str) -> Callable[[Run], None]:
 
 
 def units_alone(core: str) -> Callable[[Run], None]:
-    """The same tests with another ansible-core, in one process: ansible-test forks for each and takes thrice as long."""
+    """The same tests with another ansible-core, in one process: ansible-test forks for each, which takes longer."""
 
     def check(run: Run) -> None:
         run(str(environments.folder(f"core-{core}") / "bin" / "python"), "-m", "pytest", "-q", "tests/unit")
@@ -372,6 +372,35 @@ CHECKS = (
 )
 
 
+TORTURE = "torture"
+
+
+def python(*arguments: str) -> Callable[[Run], None]:
+    """A check that is one program of ours, in the environment ``dev``."""
+    return dev("python", *arguments)
+
+
+def fuzz_long(run: Run) -> None:
+    """What the short form does, for longer, and not the same each time."""
+    run(program("dev", "pytest"), "-q", "tests/fuzz", env={"SEALED_S3_FUZZ_EXAMPLES": "2000"})
+    run(program("fuzz", "python"), "tests/fuzz/run.py", "--keep", "--seconds", "300", "--write")
+
+
+def differential_long(run: Run) -> None:
+    run(program("dev", "pytest"), "-q", "tests/differential", env={"SEALED_S3_EXAMPLES": "20000"})
+
+
+# The long forms of checks, which write their counts into docs/reliability.md. They run when they are asked for.
+LONG_CHECKS = (
+    Check("faults-all", python("tests/faults/run.py", "--all", "--write"), (TORTURE,), ("localstack", "faults"), 840),
+    Check("interruptions-all", python("tests/interruptions/run.py", "--all", "--write"), (TORTURE,),
+          ("localstack",), 480),
+    Check("fuzz-all", fuzz_long, (TORTURE,), ("fuzz",), 480),
+    Check("races-all", python("tests/races/run.py", "--rounds", "500", "--write"), (TORTURE,), ("localstack",), 300),
+    Check("differential-all", differential_long, (TORTURE,), seconds=170),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a check went; ``problem`` is empty for one that passed."""
@@ -408,12 +437,13 @@ def perform(check: Check, show: bool) -> Outcome:
 
 
 def chosen(names: Sequence[str]) -> list[Check]:
-    """The checks of the names and groups, the longest first; all for none."""
-    known = {name for check in CHECKS for name in (check.name, *check.groups)}
+    """The checks of the names and groups, the longest first; all but the long forms for none."""
+    every = (*CHECKS, *LONG_CHECKS) if names else CHECKS
+    known = {name for check in every for name in (check.name, *check.groups)}
     unknown = sorted(set(names) - known)
     if unknown:
         raise SystemExit(f"There is no check or group {', '.join(unknown)}; there are {', '.join(sorted(known))}.")
-    selected = [check for check in CHECKS if not names or set(names) & {check.name, *check.groups}]
+    selected = [check for check in every if not names or set(names) & {check.name, *check.groups}]
     return sorted(selected, key=lambda check: -check.seconds)
 
 
@@ -459,7 +489,7 @@ def main() -> int:
             stop_running()
             raise
     print(f"\n{'check':<18} {'seconds':>8}  outcome")
-    for outcome in sorted(done, key=lambda one: [check.name for check in checks].index(one.check.name)):
+    for outcome in sorted(done, key=lambda one: checks.index(one.check)):
         print(f"{outcome.check.name:<18} {outcome.seconds:>8.0f}  {outcome.problem or 'passed'}")
     failed = sum(bool(outcome.problem) for outcome in done)
     print(f"\nAll in {time.monotonic() - start:.0f} s.\n{len(done) - failed} passed, {failed} failed")

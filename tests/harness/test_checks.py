@@ -60,6 +60,7 @@ def test_a_group_or_a_name_chooses() -> None:
         *(f"sanity-{core}" for core in checks.CORES),
     }
     assert checks.chosen([]) == sorted(checks.CHECKS, key=lambda one: -one.seconds)
+    assert checks.chosen(["torture"]) == sorted(checks.LONG_CHECKS, key=lambda one: -one.seconds)
 
 
 def test_an_unknown_name_is_an_error() -> None:
