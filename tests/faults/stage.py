@@ -39,7 +39,7 @@ AWS_CONFIG = {
     "retries": {"mode": "standard", "total_max_attempts": 3},
 }
 # One for all: each session reads botocore's data anew.
-_SDK_SESSION = boto3.session.Session(
+SDK_SESSION = boto3.session.Session(
     aws_access_key_id=ACCESS_KEY,
     aws_secret_access_key=SECRETS["secret_key"],
     aws_session_token=SECRETS["session_token"],
@@ -103,8 +103,8 @@ class Stage:
     """
 
     def __init__(self, endpoint: str) -> None:
-        self.s3 = _SDK_SESSION.client("s3", region_name=REGION, endpoint_url=endpoint)
-        self.kms = _SDK_SESSION.client("kms", region_name=REGION, endpoint_url=endpoint)
+        self.s3 = SDK_SESSION.client("s3", region_name=REGION, endpoint_url=endpoint)
+        self.kms = SDK_SESSION.client("kms", region_name=REGION, endpoint_url=endpoint)
         self.account = "000000000000"
         self._numbers = itertools.count(1)
 
@@ -235,7 +235,7 @@ def _as_ansible_does(
         patch_module_args(dict(given)),
         contextlib.redirect_stdout(told),
         contextlib.redirect_stderr(told),
-        patch.object(sessions.Session, "_make_sdk_session", lambda _session: _SDK_SESSION),
+        patch.object(sessions.Session, "_make_sdk_session", lambda _session: SDK_SESSION),
         patch.object(runner, "warn", warned.append),
         patch.object(time, "sleep", sleep),
     ):

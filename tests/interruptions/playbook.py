@@ -1,0 +1,359 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A signal strikes a run of the playbook sealed.s3.encrypt at one of its writes: what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import botocore.exceptions
+from environments import ROOT
+from gate import Call
+from holding import CARRIED_OUT, Holding
+from stage import ACCESS_KEY, REGION, SECRETS, Stage
+
+# Finds every process of a run, whatever session it is in.
+_MARK = "SEALED_S3_INTERRUPTED_RUN"
+_WRITES = ("Create", "Delete", "Disable", "Enable", "Put", "Tag", "Update")
+_RECAP = re.compile(r"ok=\d+ +changed=(\d+) +unreachable=0 +failed=0")
+_START_SECONDS = 120.0
+# Until Ansible has handed a signal on to its workers, and they to the modules.
+_HANDED_ON_WITHIN = 0.5
+
+# What became of it.
+AGAIN = "completes"
+KEY_LEFT = "completes, a key is left over"
+
+
+@dataclass(frozen=True)
+class Blow:
+    """Whom which signal strikes.
+
+    :ivar everything: every process of the run, as where its container is killed; else the process group of
+        ansible-playbook. The workers of Ansible are in sessions of their own.
+    """
+
+    name: str
+    number: signal.Signals
+    everything: bool = False
+
+
+BLOWS = (
+    Blow("SIGINT", signal.SIGINT),
+    Blow("SIGTERM", signal.SIGTERM),
+    Blow("SIGKILL", signal.SIGKILL),
+    Blow("SIGKILL, all", signal.SIGKILL, everything=True),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The bucket and the alias of one run."""
+
+    bucket: str
+    alias: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a run finds."""
+
+    name: str
+    title: str
+    fresh: bool
+
+
+SCENES = (
+    Scene("playbook-fresh", "`sealed.s3.encrypt`, neither bucket nor key is there", fresh=True),
+    Scene("playbook-policy", "`sealed.s3.encrypt`, a bucket with a policy of others", fresh=False),
+)
+
+
+@dataclass
+class Blown:
+    """What was tried.
+
+    :ivar came: what came of a further run.
+    """
+
+    scene: Scene
+    call: Call
+    blow: Blow
+    came: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.scene.name}: {self.call}, {self.blow.name}"
+
+
+@dataclass(frozen=True)
+class Calm:
+    """What a run does that no signal strikes.
+
+    :ivar writes: its calls that change something.
+    :ivar states: what is there before any, and after each of them.
+    """
+
+    writes: tuple[Call, ...]
+    states: tuple[Any, ...]
+
+
+class Playbook:
+    """Runs of the playbook against an endpoint."""
+
+    def __init__(self, folder: Path, endpoint: str) -> None:
+        self._folder = folder
+        self._endpoint = endpoint
+
+    def start(self, place: Place) -> PlaybookRun:
+        """Start one."""
+        variables = {
+            "encrypted_s3_bucket": place.bucket,
+            "encrypted_s3_key_alias": place.alias,
+            "encrypted_s3_backup_dir": str(self._folder / place.bucket),
+            # A second after the write, no other one writes here.
+            "encrypted_s3_read_back_at": [0],
+        }
+        mark = uuid.uuid4().hex
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANSIBLE_"))},
+            "AWS_ENDPOINT_URL": self._endpoint,
+            "AWS_URL": self._endpoint,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRETS["secret_key"],
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache"),
+            "ANSIBLE_HOME": str(self._folder / "home"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
+            _MARK: mark,
+        }
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), "sealed.s3.encrypt", "-i", "localhost,"]
+        output = self._folder / f"{mark}.log"
+        with output.open("wb") as log:
+            process = subprocess.Popen(
+                [*command, "-e", json.dumps(variables)],
+                env=environment,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return PlaybookRun(process, mark, output)
+
+
+class PlaybookRun:
+    """One that runs, or has run."""
+
+    def __init__(self, process: subprocess.Popen[bytes], mark: str, output: Path) -> None:
+        self._process = process
+        self._mark = f"{_MARK}={mark}".encode()
+        self._output = output
+
+    def strike(self, blow: Blow) -> None:
+        """Send the signal."""
+        if not blow.everything:
+            os.killpg(self._process.pid, blow.number)
+            return
+        while living := self.living():
+            for one in living:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(one, blow.number)
+            self._process.poll()
+
+    def living(self) -> list[int]:
+        """The processes of the run that are there, without those that have ended and are not yet waited for."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            # One may end meanwhile. Of one that has ended, there is no environment.
+            with contextlib.suppress(OSError):
+                if self._mark in (folder / "environ").read_bytes():
+                    found.append(int(folder.name))
+        return found
+
+    def over(self) -> bool:
+        """Wait for the end of all of it; whether it came."""
+        deadline = time.monotonic() + _START_SECONDS
+        while self._process.poll() is None or self.living():
+            if time.monotonic() > deadline:
+                self.strike(Blow("", signal.SIGKILL, everything=True))
+                return False
+            time.sleep(0.05)
+        return True
+
+    @property
+    def code(self) -> int | None:
+        return self._process.returncode
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def changed(self) -> int | None:
+        """How many tasks changed something; None where it did not come to its end."""
+        recap = _RECAP.search(self.output)
+        return int(recap[1]) if recap and self.code == 0 else None
+
+
+class PlaybookTrial:
+    """Tries blows on one stage, through a gate of its own."""
+
+    def __init__(self, stage: Stage, gate: Holding, folder: Path) -> None:
+        self.stage = stage
+        self.gate = gate
+        self.playbook = Playbook(folder, gate.url)
+        self._folder = folder
+        self._numbers = itertools.count(1)
+        self._known: set[str] = set()
+
+    def calm(self, scene: Scene) -> Calm:
+        """Run it without signals.
+
+        :raises SystemExit: where even that fails.
+        """
+        place = self._place(scene)
+        self.gate.open()
+        writes: list[Call] = []
+        states = [self._state(place)]
+
+        def after(call: Call) -> None:
+            if call.operation.startswith(_WRITES):
+                writes.append(call)
+                states.append(self._state(place))
+
+        self.gate.after_each = after
+        run = self.playbook.start(place)
+        run.over()
+        self.gate.after_each = None
+        if not run.changed:
+            raise SystemExit(f"{scene.name} fails without any signal: {run.output}")
+        return Calm(tuple(writes), tuple(states))
+
+    def attempt(self, scene: Scene, call: Call, blow: Blow, calm: Calm) -> Blown:
+        """Try one."""
+        tried = Blown(scene, call, blow)
+        place = self._place(scene)
+        before = self._state(place)
+        self.gate.hold(call, CARRIED_OUT)
+        run = self.playbook.start(place)
+        if not self.gate.reached.wait(_START_SECONDS):
+            tried.problems.append("the call did not come")
+        run.strike(blow)
+        if blow.everything:
+            self.gate.let_go(passes=False)
+        else:
+            time.sleep(_HANDED_ON_WITHIN)
+            self.gate.let_go()
+        if not run.over():
+            tried.problems.append("a process was left behind")
+        after = self._state(place)
+        place_of_call = calm.writes.index(call) + 1
+        if after not in (calm.states[place_of_call:] if not blow.everything else [calm.states[place_of_call]]):
+            tried.problems.append("the state is none of those after a step")
+        tried.problems += _of_others(before, after, "after the signal")
+        tried.problems += self._of_backups(place, blow)
+        tried.problems += self._of_further_runs(tried, place, before, calm)
+        return tried
+
+    def _of_further_runs(self, tried: Blown, place: Place, before: Mapping[str, Any], calm: Calm) -> Iterator[str]:
+        self.gate.open()
+        again = self.playbook.start(place)
+        again.over()
+        there = self._state(place)
+        wanted = calm.states[-1]
+        tried.came = AGAIN if there["keys without alias"] == 0 else KEY_LEFT
+        if again.changed is None:
+            yield f"a further run fails: {again.output}"
+        elif {**there, "keys without alias": 0} != wanted:
+            yield "after a further run, what is there is not what was wanted"
+        elif there["keys without alias"] and tried.call.operation != "CreateKey":
+            yield "a key is left over"
+        yield from _of_others(before, there, "after the further run")
+        if not again.changed:
+            return
+        once_more = self.playbook.start(place)
+        once_more.over()
+        if once_more.changed != 0 or self._state(place) != there:
+            yield "the run after that changes something"
+
+    def _of_backups(self, place: Place, blow: Blow) -> Iterator[str]:
+        folder = self._folder / place.bucket
+        for path in folder.iterdir() if folder.exists() else ():
+            if path.name.startswith("."):
+                if blow.number != signal.SIGKILL:
+                    yield f"{path.name} was left behind"
+            elif path.stat().st_mode & 0o777 != 0o600 or json.loads(path.read_text()) != self._foreign(place):
+                yield f"{path.name} is not the policy of before, for its owner alone"
+
+    def _place(self, scene: Scene) -> Place:
+        number = next(self._numbers)
+        place = Place(f"{scene.name}-{number:04}", f"{scene.name}-{number:04}")
+        self._known = self._keys()
+        if scene.fresh:
+            return place
+        key = self.stage.kms.create_key()["KeyMetadata"]["KeyId"]
+        self.stage.kms.enable_key_rotation(KeyId=key)
+        self.stage.kms.create_alias(AliasName=f"alias/{place.alias}", TargetKeyId=key)
+        self.stage.s3.create_bucket(Bucket=place.bucket)
+        self.stage.s3.put_bucket_policy(Bucket=place.bucket, Policy=json.dumps(self._foreign(place)))
+        return place
+
+    def _foreign(self, place: Place) -> dict[str, Any]:
+        within = f"arn:aws:s3:::{place.bucket}/*"
+        root = {"AWS": f"arn:aws:iam::{self.stage.account}:root"}
+        statement = {"Sid": "Readers", "Effect": "Allow", "Principal": root, "Action": "s3:GetObject"}
+        return {"Version": "2012-10-17", "Statement": [{**statement, "Resource": within}]}
+
+    def _state(self, place: Place) -> dict[str, Any]:
+        """What is there, without the names."""
+        kms = self.stage.kms
+        aliases = {one["AliasName"]: one.get("TargetKeyId") for one in kms.list_aliases(Limit=1000)["Aliases"]}
+        key = aliases.get(f"alias/{place.alias}")
+        state: dict[str, Any] = {
+            "key": key and kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"],
+            "rotated": key and kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"],
+            "keys without alias": len(self._keys() - self._known - set(aliases.values())),
+            "encryption": None,
+            "policy": None,
+        }
+        try:
+            encryption = self.stage.s3.get_bucket_encryption(Bucket=place.bucket)
+        except botocore.exceptions.ClientError as error:
+            state["bucket"] = error.response["Error"]["Code"]
+        else:
+            state["bucket"] = "is there"
+            state["encryption"] = encryption["ServerSideEncryptionConfiguration"]
+            with contextlib.suppress(botocore.exceptions.ClientError):
+                state["policy"] = json.loads(self.stage.s3.get_bucket_policy(Bucket=place.bucket)["Policy"])
+        text = json.dumps(state, sort_keys=True).replace(place.bucket, "BUCKET")
+        told: dict[str, Any] = json.loads(text.replace(key, "KEY") if key else text)
+        return told
+
+    def _keys(self) -> set[str]:
+        pages = self.stage.kms.get_paginator("list_keys").paginate()
+        return {key["KeyId"] for page in pages for key in page["Keys"]}
+
+
+def _of_others(before: Mapping[str, Any], after: Mapping[str, Any], when: str) -> list[str]:
+    def foreign(state: Mapping[str, Any]) -> list[Any]:
+        statements = (state["policy"] or {"Statement": []})["Statement"]
+        return [one for one in statements if not str(one.get("Sid", "")).startswith("SealedS3")]
+
+    return [] if foreign(before) == foreign(after) else [f"statements of others were changed, {when}"]
