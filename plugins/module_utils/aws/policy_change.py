@@ -179,7 +179,7 @@ class _Writing:
         self._earlier: list[Document | None] = []
         # Whose foreign statements have to be there in the end.
         self._kept = [since]
-        self._written = False
+        self._written = self._seen = False
         self._interfered = False
 
     def carry_out(self, planned: Plan) -> Outcome:
@@ -223,7 +223,7 @@ class _Writing:
                 if wanted.merge.changed:
                     return wanted
             # It came through.
-            lost, self._written = None, True
+            lost, self._written, self._seen = None, True, True
         return None
 
     def _expect(self, document: Document | None) -> None:
@@ -251,9 +251,9 @@ class _Writing:
         except (AwsError, PolicyError) as error:
             if lost is not None:
                 raise UnknownOutcome(lost, "the policy was written", error) from error
+            why = "once more to see that it is still there" if self._seen else "to see that it came through"
             error.args = (
-                f"The policy of bucket {self._bucket.name} was written, and could not be read back to see that it came "
-                f"through. {error}",
+                f"The policy of bucket {self._bucket.name} was written, and could not be read back {why}. {error}",
             )
             raise
         if self._was_there(found):

@@ -943,9 +943,23 @@ def test_a_reading_back_that_fails_says_that_it_was_written(aws: FakeAws, bucket
     aws.once_after("PutBucketPolicy", lambda: aws.deny("GetBucketPolicy"))
     ended = settle(aws)
     assert ended.failed
-    assert f"The policy of bucket {BUCKET} was written, and could not be read back" in ended.msg
+    assert f"The policy of bucket {BUCKET} was written, and could not be read back to see that it came" in ended.msg
     assert "s3:GetBucketPolicy" in ended.msg
     assert same(ended["previous_policy"], FOREIGN)
+
+
+def test_a_later_reading_back_that_fails_says_that_it_came_through(aws: FakeAws, bucket: FakeBucket) -> None:
+    bucket.put_policy(FOREIGN)
+
+    def deny_the_next(operation: str, _parameters: Any) -> None:
+        if operation == "GetBucketPolicy" and aws.calls[-2:-1] == ["GetBucketPolicy"]:
+            aws.deny("GetBucketPolicy")
+
+    aws.before.append(deny_the_next)
+    ended = settle(aws)
+    assert ended.failed
+    assert ended["changed"] is True
+    assert f"The policy of bucket {BUCKET} was written, and could not be read back once more to see" in ended.msg
 
 
 def test_between_the_last_read_and_the_write_nothing_is_asked(aws: FakeAws, bucket: FakeBucket) -> None:
