@@ -1,0 +1,223 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+from ansible.errors import AnsibleError
+from ansible.playbook.task import Task
+
+from ansible_collections.sealed.s3.plugins.action.failed_step import ActionModule
+
+NOTHING: dict[str, Any] = {
+    "create_key": False,
+    "key_settings": False,
+    "create_bucket": False,
+    "bucket_settings": {"any": False, "public_access": False, "versioning": False, "tags": False},
+    "default_encryption": False,
+    "guard": False,
+}
+FRESH = {**NOTHING, "create_key": True, "create_bucket": True, "default_encryption": True, "guard": True}
+RUN_AGAIN = "Run again: what is done is not done twice."
+
+
+def denied(operation: str, before: str = "Failed") -> dict[str, Any]:
+    code = "AccessDenied"
+    return {
+        "failed": True,
+        "msg": f"{before}: An error occurred ({code}) when calling the {operation} operation: No",
+        "error": {"code": code, "message": "No"},
+        "response_metadata": {"http_status_code": 403, "retry_attempts": 0},
+    }
+
+
+def told(**options: Any) -> dict[str, Any]:
+    task = mock.MagicMock(spec=Task, args=options, check_mode=False, async_val=0, diff=True)
+    parts = {
+        name: mock.MagicMock() for name in ("connection", "play_context", "loader", "templar", "shared_loader_obj")
+    }
+    return ActionModule(task=task, **parts).run(task_vars={})
+
+
+def now(*, exists: bool | None = True, left: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    settings = {name: name in left for name in NOTHING["bucket_settings"]}
+    plan = {**NOTHING, "create_bucket": exists is False, "bucket_settings": settings}
+    return {"plan": plan, "bucket": {"exists": exists}, "blockers": [], "could_not_look": [], **more}
+
+
+def of_bucket(plan: dict[str, Any], seen: dict[str, Any], result: dict[str, Any] | None = None) -> dict[str, Any]:
+    failed = result or denied("PutBucketTagging")
+    return told(of="bucket", result=failed, asked="create or mend the bucket x", name="x", plan=plan, now=seen)
+
+
+def mends(*names: str) -> dict[str, Any]:
+    return {**NOTHING, "bucket_settings": {**NOTHING["bucket_settings"], **dict.fromkeys(names, True), "any": True}}
+
+
+# --- One call ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_action_is_named_and_not_the_operation() -> None:
+    result = told(of="call", result=denied("HeadBucket"), asked="look", hint="Try.")
+    assert result["failed"]
+    assert result["msg"] == (
+        "Not permitted to look: s3:ListBucket is denied. Allow s3:ListBucket to the caller, or check that no policy "
+        "denies it. AWS said: No. Try."
+    )
+
+
+@pytest.mark.parametrize(
+    ("msg", "expected"),
+    [
+        ("Failed: An error occurred (SlowDown) when calling the CreateBucket operation (reached max retries: 4): Slow",
+         "Could not look: AWS throttled the requests, also after 5 tries. Run again later"),
+        ("Failed: An error occurred (AccessDenied) when calling the Unheard operation: No", "Unheard is denied"),
+        ("Timeout trying to wait: Waiter BucketExists failed: An error occurred (403): Forbidden",
+         "Not permitted to look: s3:ListBucket is denied"),
+        ("Failed: Connection was closed", "Could not look: Failed: Connection was closed. Check the network"),
+        ("", "Could not look: nothing was said. Check the network"),
+    ],
+)  # fmt: skip
+def test_what_else_the_modules_say(msg: str, expected: str) -> None:
+    assert expected in told(of="call", result={"msg": msg}, asked="look")["msg"]
+
+
+def test_what_is_needed_for_it_has_to_be_there() -> None:
+    with pytest.raises(AnsibleError, match="plan"):
+        told(of="run", result={})
+
+
+# --- The bucket -------------------------------------------------------------------------------------------------------
+
+
+def test_a_bucket_that_is_as_it_was_to_be_is_no_failure() -> None:
+    result = of_bucket({**NOTHING, "create_bucket": True}, now())
+    assert not result.get("failed")
+    assert result["changed"]
+    assert of_bucket(mends("tags"), now())["changed"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "seen", "changed", "expected"),
+    [
+        ({**NOTHING, "create_bucket": True}, now(left=("tags", "versioning")), True,
+         "s3:PutBucketTagging is denied. Allow s3:PutBucketTagging to the caller, or check that no policy denies it. "
+         "AWS said: No. The bucket x was created. Versioning, tags of it are not set."),
+        ({**NOTHING, "create_bucket": True}, now(exists=False), False, "There is no bucket x."),
+        (mends("public_access", "tags"), now(left=("tags",)), True,
+         "The public access block of it is set. Tags of it are not set."),
+        (mends("tags"), now(left=("tags",)), False, "AWS said: No. Tags of it are not set."),
+        (mends("tags"), now(exists=None, could_not_look=[{"message": "Not permitted to find it."}]), True,
+         "Not permitted to find it."),
+        (mends("tags"), {"failed": True, "msg": "No answer."}, True,
+         "What has come of it could not be read again: No answer."),
+        (mends("tags"), {}, True, "could not be read again: nothing was said"),
+    ],
+)  # fmt: skip
+def test_a_bucket_that_is_not(plan: dict[str, Any], seen: dict[str, Any], changed: bool, expected: str) -> None:
+    result = of_bucket(plan, seen)
+    assert result["failed"]
+    assert result["changed"] is changed
+    assert result.get("steps", []) == (["bucket"] if changed else [])
+    assert expected in result["msg"]
+
+
+def test_what_blocks_the_rest_is_no_reason_to_go_on() -> None:
+    assert of_bucket(mends("tags"), now(blockers=["It is of somebody else."]))["failed"]
+
+
+# --- The key ----------------------------------------------------------------------------------------------------------
+
+
+KEY = {"key_arn": "arn:k", "aliases": []}
+LISTED: dict[str, Any] = {"kms_keys": []}
+DISABLED = {"item": "arn:k", "key_state": "Disabled"}
+NOT_DISABLED = {"item": "arn:k", **denied("ListGrants")}
+EXISTS = {"msg": "Failed: An error occurred (AlreadyExistsException)", "error": {"code": "AlreadyExistsException"}}
+
+
+def of_key(result: dict[str, Any], found: dict[str, Any], *disabled: dict[str, Any]) -> dict[str, Any]:
+    about = {"asked": "create the key alias/x", "name": "alias/x", "creation": "abc"}
+    return told(of="key", result=result, found=found, disabled=list(disabled), **about)
+
+
+def test_a_key_that_its_alias_leads_to_is_no_failure() -> None:
+    result = of_key(denied("ListGrants"), {"kms_keys": [{**KEY, "aliases": ["x"]}]})
+    assert result == {"changed": True, "sentences": []}
+
+
+def test_the_key_of_another_run_is_no_failure() -> None:
+    assert of_key(EXISTS, LISTED) == {"changed": False, "sentences": []}
+    unseen = of_key(EXISTS, denied("ListKeys"))
+    assert not unseen.get("failed")
+    (warned,) = unseen["sentences"]
+    assert "kms:ListKeys is denied" in warned
+    assert "SealedS3Creation=abc" in warned
+
+
+@pytest.mark.parametrize(
+    ("found", "disabled", "changed", "expected"),
+    [
+        (LISTED, (), False, "No key with the tag SealedS3Creation=abc was found: none was created."),
+        ({"kms_keys": [KEY]}, (DISABLED,), True,
+         "The key arn:k was created, and was disabled, because it has no alias."),
+        ({"kms_keys": [KEY]}, (NOT_DISABLED,), True,
+         "The key arn:k was created, has no alias and seals nothing. Not permitted to disable and mark the key arn:k: "
+         "kms:ListGrants is denied."),
+        (denied("ListKeys"), (), True, "It has the tag SealedS3Creation=abc. Disable it"),
+    ],
+)  # fmt: skip
+def test_a_key_without_its_alias(
+    found: dict[str, Any], disabled: tuple[dict[str, Any], ...], changed: bool, expected: str
+) -> None:
+    result = of_key(denied("CreateAlias"), found, *disabled)
+    assert result["failed"]
+    assert result["changed"] is changed
+    assert "Not permitted to create the key alias/x: kms:CreateAlias is denied" in result["msg"]
+    assert expected in result["msg"]
+
+
+def test_a_lost_key_that_could_not_be_disabled_is_named() -> None:
+    assert told(of="lost_keys", disabled=[DISABLED])["sentences"] == []
+    (said,) = told(of="lost_keys", disabled=[DISABLED, NOT_DISABLED])["sentences"]
+    assert said.endswith("Disable it.")
+
+
+# --- The whole run ----------------------------------------------------------------------------------------------------
+
+
+def of_run(result: dict[str, Any], *done: str, plan: dict[str, Any] | None = None) -> dict[str, Any]:
+    return told(of="run", result=result, plan=plan or FRESH, done=list(done))
+
+
+def test_a_run_tells_what_was_done_and_what_was_not() -> None:
+    result = of_run({"msg": "It failed."}, "key", "bucket")
+    assert result == {
+        "changed": True,
+        "failed": True,
+        "msg": "It failed. Done before that: key, bucket. Not finished: set default encryption, merge the guard into "
+        f"the bucket policy. {RUN_AGAIN}",
+    }
+
+
+def test_nothing_is_told_as_nothing() -> None:
+    result = of_run({"changed": False}, plan=mends("tags"))
+    assert not result["changed"]
+    assert result["msg"] == (
+        "The task failed, and said nothing. Nothing was changed before that. Not finished: settle the bucket. "
+        f"{RUN_AGAIN}"
+    )
+
+
+def test_what_the_task_told_is_kept() -> None:
+    failed = {"msg": "Run again.", "changed": True, "steps": ["default_encryption"], "previous_policy": {}, "diff": []}
+    result = of_run(failed, "key", "bucket")
+    assert result["changed"]
+    assert result["previous_policy"] == {}
+    assert "diff" not in result
+    assert result["msg"].endswith("Not finished: merge the guard into the bucket policy.")
+    assert "Not finished" not in of_run({"steps": ["default_encryption", "guard"]}, "key", "bucket")["msg"]
