@@ -14,7 +14,8 @@ options:
   backup_dir:
     description:
       - A folder on the host where the module runs. Before a policy is replaced, it is kept there, as it was read right
-        before, in a file that is named by bucket and time and that its owner alone can read.
+        before, in a file that is named by bucket and time and that its owner alone can read. The name ends in a digest
+        of the policy that comes in its place. M(sealed.s3.bucket_policy_restore) puts it back.
       - The folder is made when it is missing. When the file cannot be written, the policy is not replaced.
     type: path
 """

@@ -261,7 +261,7 @@ backup_file:
     policy was replaced.
   returned: success, and failure after it was written
   type: str
-  sample: /var/backups/s3/uploads-111122223333-20261104T091512.345678Z.json
+  sample: /var/backups/s3/uploads-111122223333-20261104T091512.345678Z-8c1f0e6a5b7d4f23.json
 diff:
   description: The policy before and after, as JSON that people can read.
   returned: success
