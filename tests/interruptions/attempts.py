@@ -45,6 +45,7 @@ _SENTENCES = re.compile(r"[A-Z].*\.", re.DOTALL)
 _NOT_KNOWN = "not known whether"
 _NOTHING = "Nothing was changed."
 _AGAIN = re.compile(r"(?i)\b(?:run again|further run)\b")
+_OTHER_KEY = re.compile(r"key/[0-9a-f-]{36}")
 _KEEPS = ("sse_kms_policy", "sse_kms_seal")
 # Soon, so that a run takes no longer than its calls.
 _READ_BACK_AT = [0, 0.05, 0.1]
@@ -102,6 +103,11 @@ class Attempt:
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.strike}"
+
+
+def named_alike(target: Target, observed: Mapping[str, Any]) -> Any:
+    """What is there, without the names of the target and of a key that it had before."""
+    return json.loads(_OTHER_KEY.sub("key/OTHER", json.dumps(target.without_names(observed))))
 
 
 def struck(gate: Holding, strike: Strike, module: Running, *, ends_reads: bool = True) -> None:
@@ -181,13 +187,13 @@ class Trial:
                 problems.append("a read was not ended at once")
             if module.leaves_something_behind():
                 problems.append("a process was left behind")
-            problems += _of_state(strike, target.without_names(after), undisturbed)
+            problems += _of_state(strike, named_alike(target, after), undisturbed)
             problems += _of_others(before, after, "after the signal")
             problems += _of_what_was_said(strike, ended, before, after)
             problems += _of_backups(strike, ended, Path(folder), before, after)
             wanted = undisturbed.states[-1]
             tried.came = _came_of(strike, ended, before, after)
-            if tried.came == DONE and target.without_names(after) != wanted:
+            if tried.came == DONE and named_alike(target, after) != wanted:
                 problems.append("it says that it is done, and what is there is not what was wanted")
             problems += self._of_further_runs(subject, target, options, before, after, wanted)
         return tried
@@ -206,7 +212,7 @@ class Trial:
         there = self.stage.observe(target)
         if not again.succeeded:
             yield f"a further run fails: {again.msg or again.err}"
-        elif target.without_names(there) != wanted:
+        elif named_alike(target, there) != wanted:
             yield "after a further run, what is there is not what was wanted"
         elif bool(again.result["changed"]) != (there != after):
             yield "the further run does not tell truly whether it changed anything"
@@ -229,7 +235,7 @@ class Trial:
         return subject.prepare(self.stage, run)
 
     def _state(self, target: Target) -> Any:
-        return target.without_names(self.stage.observe(target))
+        return named_alike(target, self.stage.observe(target))
 
     @staticmethod
     def _options(subject: Subject, target: Target, folder: str) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class ManyTrial:
                 problems.append("a process was left behind")
             if [foreign_in(one) for one in before] != [foreign_in(one) for one in after]:
                 problems.append("statements of others were changed")
-            there = [target.without_names(one) for target, one in zip(targets, after, strict=True)]
+            there = [named_alike(target, one) for target, one in zip(targets, after, strict=True)]
             problems += self._of_states(strike, there)
             lines = _lines(Path(folder) / "results")
             changed = [target.bucket for target, was, now in zip(targets, before, after, strict=True) if was != now]
@@ -105,7 +105,7 @@ class ManyTrial:
         again = self.processes.run(_MODULE, self.gate.url, options)
         if not again.succeeded:
             yield f"a further run fails: {again.msg or again.err}"
-        if any(target.without_names(self.stage.observe(target)) != self.states[-1] for target in targets):
+        if any(named_alike(target, self.stage.observe(target)) != self.states[-1] for target in targets):
             yield "after a further run, what is there is not what was wanted"
         once_more = self.processes.run(_MODULE, self.gate.url, options)
         if not once_more.succeeded or once_more.result["changed"]:

@@ -29,10 +29,16 @@ from stage import ACCESS_KEY, REGION, SECRETS, Stage
 # Finds every process of a run, whatever session it is in.
 _MARK = "SEALED_S3_INTERRUPTED_RUN"
 _WRITES = ("Create", "Delete", "Disable", "Enable", "Put", "Tag", "Update")
+# Those of our own modules; the others are amazon.aws's.
+_OURS = ("EnableKeyRotation", "PutBucketEncryption", "PutBucketPolicy")
 _RECAP = re.compile(r"ok=\d+ +changed=(\d+) +unreachable=0 +failed=0")
 _START_SECONDS = 120.0
 # Until Ansible has handed a signal on to its workers, and they to the modules.
 _HANDED_ON_WITHIN = 0.5
+
+GROUP = "group"
+EVERYTHING = "everything"
+MODULE = "module"
 
 # What became of it.
 AGAIN = "completes"
@@ -43,20 +49,21 @@ KEY_LEFT = "completes, a key is left over"
 class Blow:
     """Whom which signal strikes.
 
-    :ivar everything: every process of the run, as where its container is killed; else the process group of
-        ansible-playbook. The workers of Ansible are in sessions of their own.
+    :ivar whom: the process group of ansible-playbook, as Ctrl-C does, while the workers of Ansible are in sessions of
+        their own; every process of the run, as where its container is killed; or the module alone.
     """
 
     name: str
     number: signal.Signals
-    everything: bool = False
+    whom: str = GROUP
 
 
 BLOWS = (
     Blow("SIGINT", signal.SIGINT),
     Blow("SIGTERM", signal.SIGTERM),
     Blow("SIGKILL", signal.SIGKILL),
-    Blow("SIGKILL, all", signal.SIGKILL, everything=True),
+    Blow("SIGKILL, everything", signal.SIGKILL, EVERYTHING),
+    Blow("SIGTERM, the module", signal.SIGTERM, MODULE),
 )
 
 
@@ -168,9 +175,21 @@ class PlaybookRun:
 
     def strike(self, blow: Blow) -> None:
         """Send the signal."""
-        if not blow.everything:
+        if blow.whom == GROUP:
             os.killpg(self._process.pid, blow.number)
-            return
+        elif blow.whom == MODULE:
+            for one in self.living():
+                if not self._runs(one, b"ansible-playbook", b"/bin/sh"):
+                    os.kill(one, blow.number)
+        else:
+            self._strike_everything(blow)
+
+    @staticmethod
+    def _runs(process: int, *programs: bytes) -> bool:
+        command = (Path("/proc") / str(process) / "cmdline").read_bytes()
+        return any(program in command for program in programs)
+
+    def _strike_everything(self, blow: Blow) -> None:
         while living := self.living():
             for one in living:
                 with contextlib.suppress(ProcessLookupError):
@@ -192,7 +211,7 @@ class PlaybookRun:
         deadline = time.monotonic() + _START_SECONDS
         while self._process.poll() is None or self.living():
             if time.monotonic() > deadline:
-                self.strike(Blow("", signal.SIGKILL, everything=True))
+                self.strike(Blow("", signal.SIGKILL, EVERYTHING))
                 return False
             time.sleep(0.05)
         return True
@@ -242,8 +261,10 @@ class PlaybookTrial:
         run = self.playbook.start(place)
         run.over()
         self.gate.after_each = None
-        if not run.changed:
-            raise SystemExit(f"{scene.name} fails without any signal: {run.output}")
+        again = self.playbook.start(place)
+        again.over()
+        if not run.changed or again.changed != 0:
+            raise SystemExit(f"{scene.name} fails without any signal: {run.output}{again.output}")
         return Calm(tuple(writes), tuple(states))
 
     def attempt(self, scene: Scene, call: Call, blow: Blow, calm: Calm) -> Blown:
@@ -256,7 +277,7 @@ class PlaybookTrial:
         if not self.gate.reached.wait(_START_SECONDS):
             tried.problems.append("the call did not come")
         run.strike(blow)
-        if blow.everything:
+        if blow.whom == EVERYTHING:
             self.gate.let_go(passes=False)
         else:
             time.sleep(_HANDED_ON_WITHIN)
@@ -264,9 +285,13 @@ class PlaybookTrial:
         if not run.over():
             tried.problems.append("a process was left behind")
         after = self._state(place)
-        place_of_call = calm.writes.index(call) + 1
-        if after not in (calm.states[place_of_call:] if not blow.everything else [calm.states[place_of_call]]):
+        # What is not killed may come further.
+        come = calm.states[calm.writes.index(call) + 1 :]
+        if after not in (come[:1] if blow.whom == EVERYTHING else come):
             tried.problems.append("the state is none of those after a step")
+        interrupted = f"Interrupted by {blow.number.name} "
+        if blow.whom == MODULE and call.operation in _OURS and after != come[-1] and interrupted not in run.output:
+            tried.problems.append(f"it does not say that the module was interrupted: {run.output}")
         tried.problems += _of_others(before, after, "after the signal")
         tried.problems += self._of_backups(place, blow)
         tried.problems += self._of_further_runs(tried, place, before, calm)
@@ -286,7 +311,8 @@ class PlaybookTrial:
         elif there["keys without alias"] and tried.call.operation != "CreateKey":
             yield "a key is left over"
         yield from _of_others(before, there, "after the further run")
-        if not again.changed:
+        if there == wanted:
+            # On that, a further run was seen to change nothing.
             return
         once_more = self.playbook.start(place)
         once_more.over()
