@@ -13,7 +13,7 @@ from ansible_collections.sealed.s3.plugins.module_utils import arguments, backup
 from ansible_collections.sealed.s3.plugins.module_utils.aws import encryption_change, policy_change, preflight
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import KMS, Bucket, EncryptionRule
 from ansible_collections.sealed.s3.plugins.module_utils.aws.encryption_change import Asked
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Interrupted, UnknownOutcome
 from ansible_collections.sealed.s3.plugins.module_utils.aws.policy_change import Planner
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 from ansible_collections.sealed.s3.plugins.module_utils.policy import key_move
@@ -214,16 +214,16 @@ class _Sealing:
     def _tell(self, error: AwsError | PolicyError) -> None:
         """Say in the error what was done before it."""
         name, key = self._bucket.name, self._spec.key_arn
+        # Then the error itself says what became of the step.
+        begun = bool(error.details.get("changed"))
         if DEFAULT_ENCRYPTION in self._steps:
-            error.args = (
-                f"Default encryption of bucket {name} was set to aws:kms under {key}, and the guard did not follow. "
-                f"{error} Mend that and run again: what is done is not done twice.",
-            )
+            left = "." if begun else ", and the guard did not follow."
+            told = f"Default encryption of bucket {name} was set to aws:kms under {key}{left} {error}"
+            error.args = (f"{told}{_advice(error, 'what is done is not done twice')}",)
         elif GUARD in self._steps:
-            error.args = (
-                f"The guard of bucket {name} admits both keys now, and default encryption was not moved to {key}. "
-                f"{error} Mend that and run again: until then, uploads go on as before.",
-            )
+            left = "." if begun else f", and default encryption was not moved to {key}."
+            told = f"The guard of bucket {name} admits both keys now{left} {error}"
+            error.args = (f"{told}{_advice(error, 'until then, uploads go on as before')}",)
         if error.details.get("changed"):
             self._steps.append(self._doing)
         steps = [step for step in (DEFAULT_ENCRYPTION, GUARD) if step in self._steps]
@@ -231,3 +231,10 @@ class _Sealing:
         error.details.setdefault("previous_policy", self._policy.to_dict() if self._policy else None)
         error.details.setdefault("previous_encryption", self._rule.to_dict() if self._rule else None)
         error.details.setdefault("backup_file", self._kept.file if self._kept else None)
+
+
+def _advice(error: AwsError | PolicyError, meanwhile: str) -> str:
+    """What to do about an error, where it does not say so itself."""
+    if isinstance(error, UnknownOutcome):
+        return ""
+    return f" {'Run' if isinstance(error, Interrupted) else 'Mend that and run'} again: {meanwhile}."

@@ -24,6 +24,7 @@ from ansible_collections.sealed.s3.tests.unit.fake_aws import (
     REGION,
     FakeAws,
     FakeBucket,
+    Fault,
     Run,
     run_module,
 )
@@ -490,6 +491,84 @@ def test_a_guard_that_cannot_be_narrowed_hands_back_the_policy_of_before(
     assert ended["steps"] == ["default_encryption", "guard"]
     assert same(ended["previous_policy"], with_guard(old))
     assert passes(bucket)
+
+
+def come() -> None:
+    """A signal comes."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("operation", "said", "steps"),
+    [
+        (
+            "PutBucketEncryption",
+            "Default encryption of bucket {bucket} was set, and could not be read back to see that it came through. "
+            "Interrupted by SIGTERM before it could read the default encryption of bucket {bucket}. Run again: what is "
+            "done is not done twice.",
+            ["default_encryption"],
+        ),
+        (
+            "GetBucketPolicy",
+            "Default encryption of bucket {bucket} was set to aws:kms under {key}, and the guard did not follow. "
+            "Interrupted by SIGTERM before it could read the policy of bucket {bucket}. Run again: what is done is not "
+            "done twice.",
+            ["default_encryption"],
+        ),
+        (
+            "PutBucketPolicy",
+            "Default encryption of bucket {bucket} was set to aws:kms under {key}. The policy of bucket {bucket} was "
+            "written, and could not be read back to see that it came through. Interrupted by SIGTERM before it could "
+            "read the policy of bucket {bucket}. Run again: what is done is not done twice.",
+            ["default_encryption", "guard"],
+        ),
+    ],
+)
+def test_an_interruption_tells_how_far_it_came(
+    aws: FakeAws, bucket: FakeBucket, key: str, operation: str, said: str, steps: list[str]
+) -> None:
+    bucket.put_policy(FOREIGN)
+    if operation.startswith("Put"):
+        aws.once_after(operation, come)
+    else:
+        aws.once_after("PutBucketEncryption", lambda: aws.once_after(operation, come))
+    ended = seal(aws)
+    assert ended.msg == said.format(bucket=BUCKET, key=key)
+    assert ended["steps"] == steps
+    assert ended["changed"] is True
+    assert same(ended["previous_policy"], FOREIGN)
+
+
+def test_an_interrupted_move_says_that_both_keys_are_admitted(
+    aws: FakeAws, bucket: FakeBucket, key: str, old: str
+) -> None:
+    aws.once_after("PutBucketEncryption", come)
+    ended = seal(aws)
+    assert ended.msg == (
+        f"The guard of bucket {BUCKET} admits both keys now. Default encryption of bucket {BUCKET} was set, and could "
+        "not be read back to see that it came through. Interrupted by SIGTERM before it could read the default "
+        f"encryption of bucket {BUCKET}. Run again: until then, uploads go on as before."
+    )
+    assert ended["steps"] == ["default_encryption", "guard"]
+    assert same(ended["previous_policy"], with_guard(old))
+    assert passes(bucket)
+
+
+def test_a_guard_of_which_nothing_is_known_is_not_said_to_be_missing(
+    aws: FakeAws, bucket: FakeBucket, key: str
+) -> None:
+    def lost(*_given: Any) -> None:
+        aws.deny("GetBucketPolicy")
+        raise Fault("InternalError", "We encountered an internal error.", 500)
+
+    aws.once_after("PutBucketPolicy", lost)
+    ended = seal(aws)
+    assert ended.msg.startswith(
+        f"Default encryption of bucket {BUCKET} was set to aws:kms under {key}. Could not write"
+    )
+    assert ended.msg.endswith("Run again: what is done is not done twice.")
+    assert ended.msg.count("Run again: what is done") == 1
+    assert ended["steps"] == ["default_encryption", "guard"]
 
 
 def test_somebody_who_keeps_writing_ends_it(aws: FakeAws, bucket: FakeBucket) -> None:
