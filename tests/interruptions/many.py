@@ -23,6 +23,7 @@ from attempts import (
     Strike,
     Undisturbed,
     dies,
+    named_alike,
     of_death,
     of_secrets,
     of_sentence,

@@ -67,17 +67,16 @@ class Runs:
         self._stage = Stage(endpoint)
         self.table = tables.Table()
 
-    def parts(self) -> Iterator[tuple[str, Part]]:
-        """Each of them by its name, to be tried alone or beside others."""
+    def parts(self) -> Iterator[list[tuple[str, Part]]]:
+        """Each of them by its name, in lists that are tried side by side."""
         chosen = self._options.only or ([] if self._options.all else SHORT_SUBJECTS)
-        parts: dict[str, Part] = {
+        modules: dict[str, Part] = {
             **{subject.name: partial(self._of_module, subject) for subject in SUBJECTS},
             many.NAME: self._of_many,
-            **{scene.name: partial(self._of_playbook, scene) for scene in SCENES},
         }
-        for part, run in parts.items():
-            if not chosen or part in chosen:
-                yield part, run
+        playbooks: dict[str, Part] = {scene.name: partial(self._of_playbook, scene) for scene in SCENES}
+        for parts in (modules, playbooks):
+            yield [(part, run) for part, run in parts.items() if not chosen or part in chosen]
 
     def _of_module(self, subject: Subject) -> Iterator[Attempt]:
         with Holding(self._endpoint) as gate:
@@ -146,13 +145,18 @@ class Counts:
 def perform(runs: Runs, options: argparse.Namespace) -> Counts:
     """Try all that was chosen."""
     counts = Counts()
-    for part, run in runs.parts():
-        start, before = time.monotonic(), counts.tried
-        for one in run():
-            counts.add(one)
-            if options.messages:
-                print(f"  {one}: {one.came}\n    {getattr(one, 'msg', '')}", flush=True)
-        print(f"{part}: {counts.tried - before} cases in {time.monotonic() - start:.0f} s", flush=True)
+
+    def try_all(parts: Iterable[tuple[str, Part]]) -> None:
+        for part, run in parts:
+            start, tried = time.monotonic(), 0
+            for tried, one in enumerate(run(), 1):
+                counts.add(one)
+                if options.messages:
+                    print(f"  {one}: {one.came}\n    {getattr(one, 'msg', '')}", flush=True)
+            print(f"{part}: {tried} cases in {time.monotonic() - start:.0f} s", flush=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(try_all, runs.parts()))
     return counts
 
 
