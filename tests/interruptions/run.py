@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -43,14 +45,14 @@ from subjects import SUBJECTS, Subject
 
 # The short form: a write and what follows it, where most can go wrong.
 SHORT_SUBJECTS = ("policy", "seal")
-SHORT_CALLS = ("PutBucketEncryption 1", "PutBucketPolicy 1", "GetBucketPolicy 3")
+SHORT_CALLS = ("PutBucketEncryption 1", "PutBucketPolicy 1", "GetBucketPolicy 4")
 
 Part = Callable[[], Iterator[Attempt | Blown]]
 
 
 def short(strike: Strike) -> bool:
     """Whether a case belongs to the short form."""
-    return str(strike.call) in SHORT_CALLS and strike.moment == CARRIED_OUT
+    return str(strike.call) in SHORT_CALLS and strike.moment == CARRIED_OUT and strike.number != signal.SIGINT
 
 
 class Runs:
@@ -127,16 +129,19 @@ class Runs:
         return not self._options.call or call.operation in self._options.call
 
 
-@dataclass
 class Counts:
-    """How many were tried, and how many of them ended as they may not."""
+    """How many were tried, and how many of them ended as they may not.
 
-    tried: int = 0
-    wrong: int = 0
+    :ivar of: how many of each part.
+    """
 
-    def add(self, one: Attempt | Blown) -> None:
+    def __init__(self) -> None:
+        self.of: Counter[str] = Counter()
+        self.wrong = 0
+
+    def add(self, part: str, one: Attempt | Blown) -> None:
         """Count one, and show what is wrong with it."""
-        self.tried += 1
+        self.of[part] += 1
         self.wrong += bool(one.problems)
         for problem in one.problems:
             print(f"WRONG {one}: {problem}\n    {getattr(one, 'msg', '')}", flush=True)
@@ -145,18 +150,25 @@ class Counts:
 def perform(runs: Runs, options: argparse.Namespace) -> Counts:
     """Try all that was chosen."""
     counts = Counts()
+    stopped = threading.Event()
 
     def try_all(parts: Iterable[tuple[str, Part]]) -> None:
         for part, run in parts:
-            start, tried = time.monotonic(), 0
-            for tried, one in enumerate(run(), 1):
-                counts.add(one)
+            start = time.monotonic()
+            for one in run():
+                counts.add(part, one)
                 if options.messages:
                     print(f"  {one}: {one.came}\n    {getattr(one, 'msg', '')}", flush=True)
-            print(f"{part}: {tried} cases in {time.monotonic() - start:.0f} s", flush=True)
+                if stopped.is_set():
+                    return
+            print(f"{part}: {counts.of[part]} cases in {time.monotonic() - start:.0f} s", flush=True)
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(try_all, runs.parts()))
+        try:
+            list(pool.map(try_all, runs.parts()))
+        except BaseException:
+            stopped.set()
+            raise
     return counts
 
 
@@ -181,8 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         counts = perform(runs, options)
     if options.write:
         runs.table.write()
-    print(f"{counts.tried} signals struck. {counts.wrong} of them ended as they may not.")
-    return 1 if counts.wrong or not counts.tried else 0
+    print(f"{counts.of.total()} signals struck. {counts.wrong} of them ended as they may not.")
+    return 1 if counts.wrong or not counts.of.total() else 0
 
 
 if __name__ == "__main__":
