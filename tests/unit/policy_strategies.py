@@ -1,17 +1,19 @@
 # Copyright: (c) 2026, the sealed.s3 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Generated policies, guards, and the changes that S3 makes to a policy before it hands it back."""
+"""Generated policies and guards, and what S3 may do to a policy before it hands it back."""
 
 from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy import guard
+from ansible_collections.sealed.s3.tests.as_s3.rewriting import Known, as_s3
 
 ACCOUNT = "111122223333"
 KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -24,7 +26,8 @@ def _one_or_many(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 _sids = st.text(alphabet="abcXYZ019 -_é", max_size=12)
-_accounts = st.sampled_from([ACCOUNT, "444455556666", "000000000000"])
+# The last one writes the logs of load balancers.
+_accounts = st.sampled_from([ACCOUNT, "444455556666", "000000000000", "127311923021"])
 _partitions = st.sampled_from(["aws", "aws-cn", "aws-us-gov"])
 _aws_principals = st.one_of(
     st.just("*"),
@@ -36,7 +39,9 @@ _principals = st.just("*") | st.fixed_dictionaries(
     {},
     optional={
         "AWS": _one_or_many(_aws_principals),
-        "Service": _one_or_many(st.sampled_from(["cloudtrail.amazonaws.com", "delivery.logs.amazonaws.com"])),
+        "Service": _one_or_many(
+            st.sampled_from(["cloudtrail.amazonaws.com", "delivery.logs.amazonaws.com", "logging.s3.amazonaws.com"])
+        ),
         "CanonicalUser": _one_or_many(st.sampled_from(["79a59df900b949e55d96a1e698fbaced"])),
     },
 ).filter(bool)
@@ -53,7 +58,14 @@ _condition_values = _one_or_many(
     )
 )
 _condition_keys = st.sampled_from(
-    ["aws:SecureTransport", "AWS:SourceVpce", "s3:x-amz-server-side-encryption", "aws:SourceIp", "s3:TlsVersion"]
+    [
+        "aws:SecureTransport",
+        "AWS:SourceVpce",
+        "s3:x-amz-server-side-encryption",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+        "aws:SourceIp",
+        "s3:TlsVersion",
+    ]
 )
 _conditions = st.dictionaries(
     st.sampled_from(["StringEquals", "StringNotEquals", "Bool", "Null", "NumericLessThan", "IpAddress"]),
@@ -107,74 +119,74 @@ guard_specs = st.builds(
 )
 
 
+# What chooses the form in which a policy comes back.
+chances = st.builds(random.Random, st.integers())
+# In any partition, also in another one than the policy's.
+known = st.builds(Known, partition=_partitions)
+
+
 def as_s3_returns_it(policy: dict[str, Any], seed: int) -> dict[str, Any]:
-    """The policy in another form that S3 may hand it back in: the same meaning, chosen at random from ``seed``."""
-    rng = random.Random(seed)
-    returned = copy.deepcopy(policy)
-    listed = returned["Statement"] if isinstance(returned["Statement"], list) else [returned["Statement"]]
-    rewritten = [_rewritten(statement, rng) for statement in listed]
-    rng.shuffle(rewritten)
-    returned["Statement"] = rewritten[0] if len(rewritten) == 1 and rng.random() < 0.5 else rewritten
-    return _shuffled(returned, rng)
+    """The policy in any form that means the same, chosen by ``seed``."""
+    return as_s3(policy, random.Random(seed), any_form=True)
 
 
-def _rewritten(statement: dict[str, Any], rng: random.Random) -> dict[str, Any]:
-    for name in ("Action", "NotAction", "Resource", "NotResource"):
-        if name in statement:
-            statement[name] = _relisted(statement[name], rng)
-    for name in ("Action", "NotAction"):
-        if name in statement and rng.random() < 0.3:
-            value = statement[name]
-            statement[name] = value.upper() if isinstance(value, str) else [action.upper() for action in value]
-    for name in ("Principal", "NotPrincipal"):
-        if name not in statement:
-            continue
-        principal = statement[name]
-        if principal == "*" and rng.random() < 0.5:
-            principal = {"AWS": "*"}
-        if isinstance(principal, dict):
-            principal = {
-                kind: _relisted(
-                    [_swapped(value, rng) for value in (values if isinstance(values, list) else [values])], rng
-                )
-                for kind, values in principal.items()
-            }
-        statement[name] = principal
-    if not statement.get("Sid") and rng.random() < 0.5:
-        statement["Sid"] = ""
-    for keys in statement.get("Condition", {}).values():
-        for key in list(keys):
-            values = keys.pop(key)
-            texts = [_text(value) for value in (values if isinstance(values, list) else [values])]
-            keys[key.lower() if rng.random() < 0.3 else key] = _relisted(texts, rng)
-    return _shuffled(statement, rng)
+def _elsewhere(statement: dict[str, Any], element: str, other: str, value: Any) -> None:
+    """Replace an element, under whichever of two names it stands."""
+    name = element if element in statement else other
+    statement[name] = value
 
 
-def _relisted(value: Any, rng: random.Random) -> Any:
-    values = list(value) if isinstance(value, list) else [value]
-    rng.shuffle(values)
-    if values and rng.random() < 0.2:
-        values.append(values[0])
-    if len(values) == 1:
-        return values[0] if rng.random() < 0.8 else values
-    return values
+def _one_more(statement: dict[str, Any], element: str, other: str, value: str) -> None:
+    name = element if element in statement else other
+    there = statement[name]
+    statement[name] = [*(there if isinstance(there, list) else [there]), value]
 
 
-def _swapped(principal: str, rng: random.Random) -> str:
-    if principal.isdigit() and rng.random() < 0.5:
-        return f"arn:{rng.choice(['aws', 'aws-cn', 'aws-us-gov'])}:iam::{principal}:root"
-    if principal.endswith(":root") and rng.random() < 0.5:
-        return principal.split(":")[4]
-    return principal
+def _swap(statement: dict[str, Any], element: str, other: str) -> None:
+    name, new = (element, other) if element in statement else (other, element)
+    statement[new] = statement.pop(name)
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
+def _condition(statement: dict[str, Any], value: Any) -> None:
+    condition = statement.setdefault("Condition", {})
+    condition["StringLike"] = {"aws:UserAgent": value}
 
 
-def _shuffled(mapping: dict[str, Any], rng: random.Random) -> dict[str, Any]:
-    names = list(mapping)
-    rng.shuffle(names)
-    return {name: mapping[name] for name in names}
+_PRINCIPAL = ("Principal", "NotPrincipal")
+_ACTION = ("Action", "NotAction")
+_RESOURCE = ("Resource", "NotResource")
+# Each makes another statement of any statement: what they put in is nowhere in the generated ones.
+_differences: dict[str, Callable[[dict[str, Any]], None]] = {
+    "effect": lambda one: one.update(Effect={"Allow": "Deny", "Deny": "Allow"}[one["Effect"]]),
+    "Sid": lambda one: one.update(Sid=one.get("Sid", "") + "x"),
+    "one action more": lambda one: _one_more(one, *_ACTION, "s3:RestoreObject"),
+    "NotAction": lambda one: _swap(one, *_ACTION),
+    "one resource more": lambda one: _one_more(one, *_RESOURCE, f"arn:aws:s3:::{BUCKET.upper()}"),
+    "NotResource": lambda one: _swap(one, *_RESOURCE),
+    "another role": lambda one: _elsewhere(one, *_PRINCIPAL, {"AWS": f"arn:aws:iam::{ACCOUNT}:role/uploader"}),
+    "a role named root": lambda one: _elsewhere(one, *_PRINCIPAL, {"AWS": f"arn:aws:iam::{ACCOUNT}:role/root"}),
+    "another account": lambda one: _elsewhere(one, *_PRINCIPAL, {"AWS": ["777788889999"]}),
+    "a deleted role": lambda one: _elsewhere(one, *_PRINCIPAL, {"AWS": "AROAJQABLZS4A3QDU576Q"}),
+    "an account as a service": lambda one: _elsewhere(one, *_PRINCIPAL, {"Service": ACCOUNT}),
+    "NotPrincipal": lambda one: _swap(one, *_PRINCIPAL),
+    "a condition": lambda one: _condition(one, "curl"),
+    "a condition on nothing": lambda one: _condition(one, []),
+}
+
+
+@st.composite
+def different_policies(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A policy, and one that differs from it in one statement: there it is another, is gone, or is there twice."""
+    policy = draw(policies())
+    other = copy.deepcopy(policy)
+    listed = other["Statement"] if isinstance(other["Statement"], list) else [other["Statement"]]
+    index = draw(st.integers(0, len(listed) - 1))
+    difference = draw(st.sampled_from([*_differences, "gone", "twice"]))
+    if difference == "gone":
+        del listed[index]
+    elif difference == "twice":
+        listed.append(copy.deepcopy(listed[index]))
+    else:
+        _differences[difference](listed[index])
+    other["Statement"] = listed
+    return policy, other

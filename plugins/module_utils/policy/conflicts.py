@@ -251,14 +251,16 @@ def _verdict(here: _Here, request: decision.Request) -> tuple[conditions.Verdict
     verdict = decision.applies(here.statement, request, version=here.version)
     if verdict.truth is not None or decision.OBJECT_KEY not in verdict.unknown_keys:
         return verdict, False
+    unknown: frozenset[str] = frozenset()
     for resource in as_list(here.statement.get("Resource", [])):
         bucket, slash, object_key = resource.partition("/")
         if slash and conditions.wildcard_match(bucket, here.spec.bucket_arn):
             witness = replace(request, key=object_key.replace("*", "sealed-s3").replace("?", "x"))
             inside = decision.applies(here.statement, witness, version=here.version)
-            if inside.truth is not False:
+            if inside.truth:
                 return inside, True
-    return verdict, False
+            unknown |= inside.unknown_keys
+    return (conditions.Verdict(None, unknown), True) if unknown else (verdict, False)
 
 
 @dataclass(frozen=True)
@@ -281,7 +283,10 @@ def _wrong_form(here: _Here) -> _Form | None:
         for key, values in keys.items()
     ]
     negated = {(key, value) for operator, key, values in tests if _NEGATED.fullmatch(operator) for value in values}
-    nulls = {key: values[0].lower() for operator, key, values in tests if operator.lower() == "null" and values}
+    nulls: dict[str, set[str]] = {}
+    for operator, key, values in tests:
+        if operator.lower() == "null":
+            nulls.setdefault(key, set()).update(value.lower() for value in values)
     named = [value for key, value in sorted(negated) if key == KEY_ID]
     if any(
         {ALGORITHM, KEY_ID} <= {key.lower() for key in keys}
@@ -309,13 +314,13 @@ def _wrong_form(here: _Here) -> _Form | None:
         )
     if named and here.spec.key_arn not in named:
         return _Form("names_another_key", f'admits only the key "{shown(named[0])}", not {here.spec.key_arn}.')
-    if any(key == ALGORITHM for key, _value in negated) and nulls.get(ALGORITHM) != "false":
+    if any(key == ALGORITHM for key, _value in negated) and nulls.get(ALGORITHM) != {"false"}:
         return _Form(
             "requires_encryption_header",
             "tests the algorithm with a negated operator, which is true for a missing header also with IfExists: "
             "uploads that rely on default encryption are denied.",
         )
-    if nulls.get(KEY_ID) == "true" and not named:
+    if nulls.get(KEY_ID) == {"true"} and not named:
         return _Form(
             "any_key_passes",
             "asks only that some key id is there: any KMS key passes, also one of another account.",

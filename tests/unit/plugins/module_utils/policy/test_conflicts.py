@@ -120,6 +120,23 @@ def test_a_wrong_form_for_some_principals_is_a_warning() -> None:
     assert [key.lower() for key in found.unknown_keys] == ["aws:principalarn"]
 
 
+@pytest.mark.parametrize("values", [["true", "false"], ["false", "true"]])
+def test_the_order_in_which_s3_lists_values_makes_no_difference(values: list[str]) -> None:
+    # One of both is always so, and nothing is asked.
+    assert [found.id for found in find(deny({"Null": {KEY_ID: values}}))] == ["denies_uploads"]
+    both = find(deny({"StringNotEquals": {SSE: "aws:kms"}, "Null": {SSE: values}}))
+    assert [found.id for found in both] == ["requires_encryption_header"]
+
+
+def test_the_order_in_which_s3_lists_resources_makes_no_difference() -> None:
+    resources = [f"{OBJECTS[:-1]}home/${{aws:username}}/*", f"{OBJECTS[:-1]}archive/*"]
+    found, other = find(deny(Resource=resources)), find(deny(Resource=resources[::-1]))
+    assert [(one.id, one.severity) for one in found] == [("denies_uploads_in_part", "note")]
+    assert [one.id for one in other] == ["denies_uploads_in_part"]
+    (some,) = find(deny(Resource=[f"{OBJECTS[:-1]}a/${{aws:username}}/*", f"{OBJECTS[:-1]}b/${{aws:userid}}/*"]))
+    assert [key.lower() for key in some.unknown_keys] == ["aws:userid", "aws:username"]
+
+
 def test_a_frozen_prefix_is_a_note() -> None:
     (found,) = find(deny(Resource=f"{OBJECTS[:-1]}archive/20??/*"))
     assert (found.id, found.severity) == ("denies_uploads_in_part", "note")

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy import decision, document, guard
 from ansible_collections.sealed.s3.plugins.module_utils.policy.decision import Request, applies, decide
+from ansible_collections.sealed.s3.tests.as_s3.rewriting import as_s3
 from ansible_collections.sealed.s3.tests.unit.policy_strategies import (
     ACCOUNT,
     BUCKET,
     KEY,
     OTHER_KEY,
-    as_s3_returns_it,
+    chances,
     guard_specs,
     policies,
 )
@@ -403,13 +405,13 @@ def test_a_decision_names_certain_and_possible_denies_apart() -> None:
     assert found == decision.Decision("denied", ("Always",), (1,), ("aws:SourceVpce",))
 
 
-@given(policies(), st.integers(), st.sampled_from(decision.KEY_ID_MODELS), st.sampled_from([None, ROLE]))
+@given(policies(), chances, st.sampled_from(decision.KEY_ID_MODELS), st.sampled_from([None, ROLE]))
 def test_the_form_in_which_s3_returns_a_policy_makes_no_difference(
-    policy: dict[str, Any], seed: int, model: str, principal: str | None
+    policy: dict[str, Any], chance: random.Random, model: str, principal: str | None
 ) -> None:
     request = Request(B, principal=principal, key_id_model=model, headers={"x-amz-server-side-encryption": "AES256"})
     before = decide(document.parse(policy), request)
-    after = decide(document.parse(as_s3_returns_it(policy, seed)), request)
+    after = decide(document.parse(as_s3(policy, chance, any_form=True)), request)
     assert after.outcome == before.outcome
     assert {key.lower() for key in after.unknown_keys} == {key.lower() for key in before.unknown_keys}
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -11,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document, errors
-from ansible_collections.sealed.s3.tests.unit.policy_strategies import as_s3_returns_it, policies
+from ansible_collections.sealed.s3.tests.as_s3.rewriting import Known, as_s3
+from ansible_collections.sealed.s3.tests.unit.policy_strategies import (
+    as_s3_returns_it,
+    chances,
+    different_policies,
+    known,
+    policies,
+)
 
 
 def statement(**elements: Any) -> dict[str, Any]:
@@ -148,9 +156,22 @@ def test_every_policy_is_written_as_it_was_read(source: dict[str, Any]) -> None:
     assert document.parse(document.serialise(read)) == read
 
 
-@given(policies(), st.integers())
-def test_the_form_in_which_s3_returns_a_policy_makes_no_difference(source: dict[str, Any], seed: int) -> None:
-    assert document.equal(document.parse(source), document.parse(as_s3_returns_it(source, seed)))
+@given(policies(), chances, known)
+def test_the_form_in_which_s3_returns_a_policy_makes_no_difference(
+    source: dict[str, Any], chance: random.Random, known: Known
+) -> None:
+    read, returned = document.parse(source), document.parse(as_s3(source, chance, known=known, any_form=True))
+    assert document.equal(read, returned)
+    assert document.digest(read) == document.digest(returned)
+
+
+@given(different_policies(), chances, known)
+def test_a_difference_is_seen_in_whatever_form_s3_returns_it(
+    both: tuple[dict[str, Any], dict[str, Any]], chance: random.Random, known: Known
+) -> None:
+    one, other = (document.parse(as_s3(source, chance, known=known, any_form=True)) for source in both)
+    assert not document.equal(one, other)
+    assert document.digest(one) != document.digest(other)
 
 
 def test_a_document_does_not_share_its_statements() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import random
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document, guard, merge
+from ansible_collections.sealed.s3.tests.as_s3.rewriting import as_s3
 from ansible_collections.sealed.s3.tests.unit.policy_strategies import (
     BUCKET,
     KEY,
     as_s3_returns_it,
+    chances,
+    different_policies,
     guard_specs,
     policies,
 )
@@ -118,20 +122,35 @@ def test_one_statement_as_an_object_is_handed_back_as_one() -> None:
     assert back.to_dict() == before
 
 
-@given(policies(), guard_specs, st.integers())
-def test_a_second_merge_changes_nothing(policy: dict[str, Any], spec: guard.GuardSpec, seed: int) -> None:
+@given(policies(), guard_specs, chances)
+def test_a_second_merge_changes_nothing(policy: dict[str, Any], spec: guard.GuardSpec, chance: random.Random) -> None:
     ours = guard.statements(spec)
     first = merge.merge(document.parse(policy), ours)
     assert first.changed and first.document is not None
     second = merge.merge(first.document, ours)
     assert not second.changed
     assert second.document == first.document
-    returned = document.parse(as_s3_returns_it(first.document.to_dict(), seed))
+    returned = document.parse(as_s3(first.document.to_dict(), chance, any_form=True))
     assert not merge.merge(returned, ours).changed
+    assert merge.lost_statements(document.parse(policy), returned) == []
 
 
-@given(policies(), guard_specs, st.integers())
-def test_removal_gives_back_what_was_there(policy: dict[str, Any], spec: guard.GuardSpec, seed: int) -> None:
+@given(different_policies(), guard_specs, chances)
+def test_a_statement_that_is_lost_is_named_in_whatever_form_s3_returns_the_rest(
+    both: tuple[dict[str, Any], dict[str, Any]], spec: guard.GuardSpec, chance: random.Random
+) -> None:
+    before, after = (merge.merge(document.parse(policy), guard.statements(spec)).document for policy in both)
+    assert before is not None and after is not None
+    one, other = (document.parse(as_s3(policy.to_dict(), chance, any_form=True)) for policy in (before, after))
+    # One that is there twice is only lost the other way round.
+    lost = len(merge.lost_statements(one, other)) + len(merge.lost_statements(other, one))
+    assert lost == 2 if len(one.statements) == len(other.statements) else lost == 1
+
+
+@given(policies(), guard_specs, chances)
+def test_removal_gives_back_what_was_there(
+    policy: dict[str, Any], spec: guard.GuardSpec, chance: random.Random
+) -> None:
     before = document.parse(policy)
     merged = merge.merge(before, guard.statements(spec)).document
     assert merged is not None
@@ -139,7 +158,7 @@ def test_removal_gives_back_what_was_there(policy: dict[str, Any], spec: guard.G
     assert document.equal(back, before)
     if isinstance(policy["Statement"], dict):
         assert back is not None and back.to_dict() == policy
-    returned = document.parse(as_s3_returns_it(merged.to_dict(), seed))
+    returned = document.parse(as_s3(merged.to_dict(), chance, any_form=True))
     assert document.equal(merge.remove(returned).document, before)
 
 
