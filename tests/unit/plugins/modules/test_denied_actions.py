@@ -13,8 +13,10 @@ import copy
 import functools
 import json
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import botocore.exceptions
@@ -28,6 +30,7 @@ from ansible_collections.sealed.s3.tests.unit.plugins.modules import test_iam_ac
 Options = dict[str, Any]
 Prepare = Callable[[FakeObjects], Options]
 OTHER = "reports-111122223333"
+FOLDER = tempfile.TemporaryDirectory()
 ACTION = re.compile(r"\b(?:s3|kms|sts):[A-Z][A-Za-z]+")
 # The uploads that a service refuses that enforces the guard.
 REFUSED = {"sse_s3", "sse_kms_no_key_id", "dsse_kms", "sse_c", "copy_sse_s3", "multipart_sse_s3", "plain_http"}
@@ -48,6 +51,14 @@ def guard_off(aws: FakeObjects) -> Options:
 def guard_off_alone(aws: FakeObjects) -> Options:
     aws.add_bucket().put_policy(iam.policy(*iam.ours(aws.add_key())))
     return {"bucket": BUCKET, "state": "absent"}
+
+
+def restored(aws: FakeObjects) -> Options:
+    """A backup with a guard, over the policy of somebody else."""
+    arn = guard(aws)["key"]
+    file = Path(FOLDER.name) / "guarded.json"
+    file.write_text(json.dumps(iam.policy(iam.READ, *iam.ours(arn))))
+    return {"bucket": BUCKET, "backup_file": str(file), "overwrite_changes": True}
 
 
 def encryption(aws: FakeObjects) -> Options:
@@ -149,6 +160,7 @@ CASES = (
     Case("guard off", "sse_kms_policy", guard_off),
     Case("guard off, nothing else there", "sse_kms_policy", guard_off_alone),
     Case("encryption", "bucket_encryption", encryption),
+    Case("restore", "bucket_policy_restore", restored),
     Case("seal", "sse_kms_seal", encryption),
     Case("move", "sse_kms_seal", move),
     Case("seal two", "sse_kms_seal", two),
