@@ -54,6 +54,8 @@ SKIPPED = re.compile(
     r"|\b[1-9][0-9]* (?:skipped|deselected|xfailed|xpassed)\b",
     re.I,
 )
+# What starts a LocalStack that hands policies back as S3 does.
+HANDING_BACK = (str(ROOT / "tests" / "harness" / "localstack.py"), "--as-s3")
 # The process groups of the commands that run now.
 RUNNING: set[int] = set()
 
@@ -142,7 +144,7 @@ def mypy(run: Run) -> None:
     # By way of the link, so that each file is the module that the others import.
     ours = environments.CACHE.relative_to(ROOT) / "ansible_collections" / "sealed" / "s3"
     run(program("dev", "mypy"), str(ours / "plugins"), str(ours / "tests" / "unit"),
-        str(ours / "tests" / "browser"), "tests/harness",
+        str(ours / "tests" / "browser"), "tests/harness", "tests/as_s3",
         "tests/enforcing", "tests/differential", "tests/mutation", "tests/benchmark", "tests/faults")  # fmt: skip
     # Apart, because both of them have a program named run.
     run(program("dev", "mypy"), "tests/fuzz")
@@ -281,8 +283,11 @@ def galaxy_importer(run: Run) -> None:
 
 
 def molecule(*scenarios: str, enforce: str = "") -> Callable[[Run], None]:
-    """Scenarios against one LocalStack; ``enforce`` is the key-id model of one that enforces bucket policies."""
-    launch = [str(ROOT / "tests" / "harness" / "localstack.py"), *(("--enforce", enforce) if enforce else ())]
+    """Scenarios against one LocalStack that hands policies back as S3 does.
+
+    :param enforce: the key-id model of one that enforces bucket policies.
+    """
+    launch = [*HANDING_BACK, *(("--enforce", enforce) if enforce else ())]
     how = ("--workers", str(SIDE_BY_SIDE), "--continue-on-failure", "--no-command-borders")
 
     def check(run: Run) -> None:
@@ -297,7 +302,7 @@ def scenario_on(core: str, scenario: str) -> Callable[[Run], None]:
 
     def check(run: Run) -> None:
         run(
-            program("dev", "python"), str(ROOT / "tests" / "harness" / "localstack.py"),
+            program("dev", "python"), *HANDING_BACK,
             str(environments.folder(f"core-{core}") / "bin" / "ansible-playbook"),
             "--inventory", str(ROOT / "molecule" / "shared" / "inventory" / "hosts.yml"),
             str(ROOT / "molecule" / scenario / "converge.yml"),
@@ -307,8 +312,8 @@ def scenario_on(core: str, scenario: str) -> Callable[[Run], None]:
     return check
 
 
-def pytest(folder: str) -> Callable[[Run], None]:
-    return dev("pytest", "-q", folder)
+def pytest(*folders: str) -> Callable[[Run], None]:
+    return dev("pytest", "-q", *folders)
 
 
 def browser(run: Run) -> None:
@@ -356,7 +361,7 @@ CHECKS = (
     Check("unit", unit, seconds=30),
     Check("mypy", mypy, ("lint",), seconds=30),
     Check("enforcing", pytest("tests/enforcing"), needs=("localstack",), seconds=60),
-    Check("harness", pytest("tests/harness"), needs=("localstack",), seconds=20),
+    Check("harness", pytest("tests/harness", "tests/as_s3"), needs=("localstack",), seconds=20),
     Check("browser", browser, needs=("browser",), seconds=60),
     Check("differential", differential, seconds=50),
     Check("faults", faults, needs=("localstack", "faults"), seconds=30),
