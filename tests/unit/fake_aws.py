@@ -15,6 +15,7 @@ import datetime
 import importlib
 import io
 import json
+import random
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ from botocore.awsrequest import AWSResponse
 
 from ansible_collections.sealed.s3.plugins.module_utils import runner
 from ansible_collections.sealed.s3.plugins.module_utils.aws import session as sessions
+from ansible_collections.sealed.s3.tests.as_s3.rewriting import as_s3, text_of
 from ansible_collections.sealed.s3.tests.unit.fake_kms import ACCOUNT, CALLER, REGION, FakeKms
 from ansible_collections.sealed.s3.tests.unit.fake_kms import KmsError as Fault
 
@@ -268,30 +270,13 @@ class FakeAws(FakeKms):
 
 
 def as_handed_back(policy: str) -> str:
-    """A policy in a form in which S3 may hand it back: keys in another order, lists of one as text, values as text,
-    accounts as the ARN of their root."""
+    """A policy in a form in which S3 may hand it back; the same for the same policy, so that results compare."""
     try:
         parsed = json.loads(policy)
     except ValueError:
         return policy
-    return json.dumps(_handed_back(parsed))
-
-
-def _handed_back(value: Any, *, inside: str = "") -> Any:
-    if isinstance(value, Mapping):
-        return {name: _handed_back(value[name], inside=name) for name in reversed(value)}
-    if isinstance(value, list):
-        items = [_handed_back(item, inside=inside) for item in value]
-        if inside == "Statement":
-            return items
-        return items[0] if len(items) == 1 else items[::-1]
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return str(value)
-    if inside == "AWS" and len(value) == 12 and value.isdigit():
-        return f"arn:aws:iam::{value}:root"
-    return value
+    chance = random.Random(policy)
+    return text_of(as_s3(parsed, chance), chance)
 
 
 @dataclass(frozen=True)
