@@ -120,6 +120,7 @@ class LocalStack:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "SEALED_S3_LOCALSTACK_LOG": str(self.log),
+            **({} if self.as_s3 is None else {SEED: str(self.as_s3)}),
             **(self._enforcing_variables if self.enforce else {}),
         }
 
