@@ -129,9 +129,9 @@ class Round:
             self.wrong(f"lost of what {whose}: {names(lost)}")
 
     def check_kept(self) -> None:
-        """The policy that was read last before the first write is in the result, and in the file."""
+        """The policy that was read last before what may be the first write is in the result, and in the file."""
         entries = self.theatre.ledger.of(OURS)
-        writes = [index for index, entry in enumerate(entries) if entry.writes]
+        writes = [index for index, entry in enumerate(entries) if entry.writes and not entry.turned_away]
         if not writes:
             return
         read = [entry for entry in entries[: writes[0]] if entry.operation == READ][-1].policy

@@ -19,6 +19,8 @@ from proxy import Answer, ask, body_of
 from stage import Clock
 
 READ = "GetBucketPolicy"
+# SlowDown and OperationAborted.
+TURNED_AWAY = (503, 409)
 WRITES = ("PutBucketPolicy", "DeleteBucketPolicy")
 
 
@@ -29,12 +31,14 @@ class Entry:
     :ivar who: whose it was.
     :ivar policy: that was read, or that is there after a write.
     :ivar passed: whether it was carried out and succeeded; a read of no policy does, too.
+    :ivar turned_away: whether it was surely not carried out.
     """
 
     who: str
     operation: str
     policy: Policy = None
     passed: bool = True
+    turned_away: bool = False
 
     @property
     def writes(self) -> bool:
@@ -128,7 +132,7 @@ class Watched(Counting):
             passed = passed or answer.status == 404
         elif call.operation == "PutBucketPolicy":
             policy = json.loads(body)
-        return Entry(self.who, call.operation, policy, passed)
+        return Entry(self.who, call.operation, policy, passed, answer.status in TURNED_AWAY)
 
 
 def error(status: int, code: str) -> Answer:

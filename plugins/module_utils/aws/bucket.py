@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.sealed.s3.plugins.module_utils import bucket_name
-from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call
+from ansible_collections.sealed.s3.plugins.module_utils.aws.call import SENT_ONCE, call
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
     BadCredentials,
@@ -262,4 +262,5 @@ class Bucket:
 
     def _call(self, operation: str, *, asked: str, **parameters: Any) -> dict[str, Any]:
         owner = self._session.caller().account
-        return call(self._session.s3, operation, asked=asked, Bucket=self.name, ExpectedBucketOwner=owner, **parameters)
+        client = self._session.s3_once if operation in SENT_ONCE else self._session.s3
+        return call(client, operation, asked=asked, Bucket=self.name, ExpectedBucketOwner=owner, **parameters)

@@ -69,6 +69,10 @@ _ALWAYS_TOLD: Mapping[tuple[str, str], tuple[str, ...]] = {
 CUT_SHORT_WAITS = (0.5, 1.0)
 """Waits before an answer that is cut short is asked for again, in seconds."""
 
+SENT_ONCE = frozenset(("DeleteBucketPolicy", "PutBucketPolicy"))
+"""Operations that are never sent again as they are: what they replace has to be read before, since somebody else may
+have written it meanwhile, and S3 has no condition for them."""
+
 # Waits before another try, in seconds, each up to a half longer. Amazon S3 API Reference, "Error responses":
 # OperationAborted means that a conflicting operation on the same bucket is under way, and is to be tried again.
 # botocore's retry modes do not.
@@ -163,7 +167,8 @@ def call(client: Any, operation: str, *, asked: str, **parameters: Any) -> dict[
     ask = functools.partial(getattr(client, botocore.xform_name(operation)), **parameters)
     reads = operation.startswith(_READS)
     service = client.meta.service_model.service_name
-    waits, waits_when_cut = iter(CONFLICT_WAITS), iter(CUT_SHORT_WAITS)
+    waits = iter(() if operation in SENT_ONCE else CONFLICT_WAITS)
+    waits_when_cut = iter(CUT_SHORT_WAITS)
     told = _ALWAYS_TOLD.get((service, operation), ())
     while True:
         try:
@@ -197,7 +202,17 @@ def call(client: Any, operation: str, *, asked: str, **parameters: Any) -> dict[
                 wait = None
             if wait is None:
                 raise
-            interruption.wait(wait * _JITTER.uniform(1.0, 1.5))
+            interruption.wait(jittered(wait))
+
+
+def jittered(wait: float) -> float:
+    """A wait before another try, up to a half longer, so that those who wait do not come back together."""
+    return wait * _JITTER.uniform(1.0, 1.5)
+
+
+def turned_away(error: AwsError) -> bool:
+    """Whether AWS did not carry it out for the moment: it throttles, or a conflicting operation is under way."""
+    return error.code in _CONFLICTS or error.code in _THROTTLED
 
 
 def _is_whole(answer: Mapping[str, Any], told: tuple[str, ...]) -> bool:

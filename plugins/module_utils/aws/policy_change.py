@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket
+from ansible_collections.sealed.s3.plugins.module_utils.aws.call import CONFLICT_WAITS, jittered, turned_away
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
     Refused,
@@ -134,22 +135,13 @@ def carry_out(
 
     :param since: an earlier policy, whose foreign statements have to be there in the end as well.
     """
+    writing = _Writing(bucket, plan, before, backup, read_back_at, since)
     try:
-        planned = plan(before)
-        for _attempt in range(WRITES):
-            if not planned.merge.changed or check_mode:
-                return Outcome.planned(before, planned)
-            if before is None or backup is None or not backup.keep(before, planned.merge.document):
-                return _Writing(bucket, plan, before, read_back_at, since).carry_out(planned)
-            # That took a moment.
-            before = bucket.policy()
-            planned = plan(before)
-        raise Refused(
-            f"The policy of bucket {bucket.name} was kept {WRITES} times, and each time it read differently "
-            "afterwards: somebody else keeps writing it. Nothing was changed. Find out who, and run again."
-        )
+        if check_mode:
+            return Outcome.planned(before, plan(before))
+        return writing.carry_out()
     except (AwsError, PolicyError) as error:
-        error.details.setdefault("previous_policy", before.to_dict() if before else None)
+        error.details.setdefault("previous_policy", writing.before.to_dict() if writing.before else None)
         if backup is not None:
             error.details.setdefault("backup_file", backup.file)
         raise
@@ -168,30 +160,43 @@ class _Writing:
         bucket: Bucket,
         plan: Planner,
         before: Document | None,
+        backup: Backup | None,
         read_back_at: Sequence[float],
         since: Document | None,
     ) -> None:
         self._bucket = bucket
         self._plan = plan
-        self._before = before
+        self._backup = backup
         self._read_back_at = read_back_at
+        # What was read last before the first write.
+        self.before = before
         self._there = before
         self._earlier: list[Document | None] = []
         # Whose foreign statements have to be there in the end.
         self._kept = [since]
         self._written = self._seen = False
+        # Why the last write has not come through.
+        self._failed: AwsError | None = None
         self._interfered = False
 
-    def carry_out(self, planned: Plan) -> Outcome:
-        """Write what was planned, and merge it again where somebody else writes."""
-        wanted = planned
+    def carry_out(self) -> Outcome:
+        """Write what is to become of the policy that was read just before, and merge it again where others write."""
+        planned = wanted = self._begin(self.before)
+        if not wanted.merge.changed:
+            return Outcome.planned(self.before, wanted)
         try:
             for _attempt in range(WRITES):
-                more = self._write(wanted.merge.document)
+                sent, lost = self._send(wanted)
+                if not self._written:
+                    planned = sent
+                more = self._look_after(sent, lost) if sent.merge.changed else None
                 if more is None:
                     self._check_lost()
-                    return Outcome(before=self._before, after=self._there, plan=planned, interfered=self._interfered)
+                    return Outcome(before=self.before, after=self._there, plan=planned, interfered=self._interfered)
                 wanted = more
+            if self._failed is not None:
+                self._failed.args = (f"{self._failed} It was read again, and it is as it was before.",)
+                raise self._failed
         except (AwsError, PolicyError) as error:
             error.details["changed"] = self._written or isinstance(error, UnknownOutcome)
             raise
@@ -203,14 +208,53 @@ class _Writing:
             changed=True,
         )
 
-    def _write(self, document: Document | None) -> Plan | None:
-        """Write once, and read back at each of the moments.
+    def _begin(self, found: Document | None) -> Plan:
+        """Plan on the policy as it is, and keep that. Then it is read again, since that takes a moment."""
+        for _attempt in range(WRITES):
+            self.before = self._there = found
+            planned = self._plan(found)
+            if not planned.merge.changed or found is None or self._backup is None:
+                return planned
+            if not self._backup.keep(found, planned.merge.document):
+                return planned
+            found = self._bucket.policy()
+        raise Refused(
+            f"The policy of bucket {self._bucket.name} was kept {WRITES} times, and each time it read differently "
+            "afterwards: somebody else keeps writing it. Nothing was changed. Find out who, and run again."
+        )
 
-        :returns: what has to be written because of what somebody else wrote; None for nothing.
+    def _send(self, wanted: Plan) -> tuple[Plan, AwsError | None]:
+        """Write it. Where AWS turns it away for the moment, it is planned anew on what is there after a while.
+
+        :returns: what was written in the end, perhaps nothing, and why it is not known whether that came through.
         """
+        for wait in CONFLICT_WAITS:
+            try:
+                return wanted, _put_or_lose(self._bucket, wanted.merge.document)
+            except AwsError as error:
+                if not turned_away(error):
+                    raise
+            fleet.rest(jittered(wait))
+            found = self._bucket.policy()
+            if not documents.equal(found, self._there):
+                if self._written:
+                    self._expect(found)
+                wanted = self._plan(found) if self._written else self._begin(found)
+                if not wanted.merge.changed:
+                    return wanted, None
+        return wanted, _put_or_lose(self._bucket, wanted.merge.document)
+
+    def _look_after(self, sent: Plan, lost: AwsError | None) -> Plan | None:
+        """Read what was written back at each of the moments.
+
+        :param lost: why it is not known whether it came through.
+        :returns: what has to be written, because it did not come through or because of what somebody else wrote; None
+            for nothing.
+        """
+        document = sent.merge.document
         self._kept.append(document)
-        lost = _put_or_lose(self._bucket, document)
         self._written = self._written or lost is None
+        self._failed = None
         self._expect(document)
         passed = 0.0
         for moment in self._read_back_at:
@@ -218,7 +262,7 @@ class _Writing:
                 fleet.rest(moment - passed)
             passed = max(moment, passed) + self._read_back(lost)
             if not documents.equal(self._there, document):
-                self._interfered = True
+                self._interfered = self._interfered or self._failed is None
                 wanted = self._plan(self._there)
                 if wanted.merge.changed:
                     return wanted
@@ -257,8 +301,13 @@ class _Writing:
             )
             raise
         if self._was_there(found):
-            raise self._not_there(lost, waited)
-        if not documents.equal(found, self._there):
+            if lost is None:
+                raise self._not_there(waited)
+            # So it can be written again, on what was just read.
+            self._failed = lost
+            self._kept.pop()
+            self._there = found
+        elif not documents.equal(found, self._there):
             self._expect(found)
         return waited
 
@@ -267,10 +316,7 @@ class _Writing:
             return False
         return any(documents.equal(document, earlier) for earlier in self._earlier)
 
-    def _not_there(self, lost: AwsError | None, waited: float) -> AwsError:
-        if lost is not None:
-            lost.args = (f"{lost} It was read again, and it is as it was before.",)
-            return lost
+    def _not_there(self, waited: float) -> AwsError:
         return Refused(
             f"The policy of bucket {self._bucket.name} was written, and it still reads as it was before after "
             f"{waited:g} seconds more. Either S3 has not caught up, or somebody else has put the earlier policy back "
@@ -296,7 +342,7 @@ def _put_or_lose(bucket: Bucket, document: Document | None) -> AwsError | None:
     try:
         _put(bucket, document)
     except AwsError as error:
-        if not may_have_come_through(error):
+        if turned_away(error) or not may_have_come_through(error):
             raise
         return error
     return None

@@ -92,6 +92,11 @@ class Session:
         return self.client("s3")
 
     @property
+    def s3_once(self) -> Any:
+        """An S3 client of the Region that sends each request once, for those that must not be repeated unseen."""
+        return self._client("s3", self.region, None, None, True)
+
+    @property
     def kms(self) -> Any:
         """The KMS client of the Region."""
         return self.client("kms")
@@ -239,7 +244,14 @@ class Session:
         asked_for = self._connection[2].get("aws_config")
         return config if asked_for is None else config.merge(asked_for)
 
-    def _make(self, service: str, region: str, timeout: float | None = None, other_endpoint: str | None = None) -> Any:
+    def _make(
+        self,
+        service: str,
+        region: str,
+        timeout: float | None = None,
+        other_endpoint: str | None = None,
+        once: bool = False,
+    ) -> Any:
         _region, endpoint_url, options = self._connection
         given = {name: value for name, value in options.items() if name not in ("profile_name", "aws_config")}
         if self._params.get("assume_role_arn"):
@@ -250,6 +262,10 @@ class Session:
             # What is signed for later is signed with version 2 in some Regions, which SSE-KMS does not take.
             impatient["signature_version"] = "s3v4"
             config = config.merge(botocore.config.Config(**impatient))
+        if once:
+            # Without what they may say of the number of tries, in each mode.
+            mode = (config.retries or {}).get("mode", "standard")
+            config = config.merge(botocore.config.Config(retries={"mode": mode, "total_max_attempts": 1}))
         with translated(f"connect to {service} in {region}"):
             return self._sdk_session.client(
                 service, region_name=region, endpoint_url=other_endpoint or endpoint_url, config=config, **given

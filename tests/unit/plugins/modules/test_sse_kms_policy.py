@@ -219,10 +219,14 @@ def test_every_call_on_a_bucket_says_whose_it_has_to_be(aws: FakeAws, bucket: Fa
 
 def test_the_clients_are_of_the_region_and_only_those_needed(aws: FakeAws) -> None:
     settle(aws)
+    # Of S3 two: one of them sends each request once.
+    assert sorted(aws.made) == [("kms", REGION), ("s3", REGION), ("s3", REGION), ("sts", REGION)]
+    aws.made.clear()
+    settle(aws)
     assert sorted(aws.made) == [("kms", REGION), ("s3", REGION), ("sts", REGION)]
     aws.made.clear()
     settle(aws, state="absent", key=None)
-    assert sorted(aws.made) == [("s3", REGION), ("sts", REGION)]
+    assert sorted(aws.made) == [("s3", REGION), ("s3", REGION), ("sts", REGION)]
 
 
 # --- Removal ----------------------------------------------------------------------------------------------------------
@@ -729,6 +733,80 @@ def test_a_conflicting_change_that_does_not_end_is_told(aws: FakeAws, bucket: Fa
     assert ended.failed
     assert "another change of the same bucket was under way, also after 5 tries" in ended.msg
     assert sum(aws.waits) < 12
+    assert ended["changed"] is False
+
+
+TURNED_AWAY = [Fault("OperationAborted", "In progress", 409), Fault("SlowDown", "Reduce your request rate", 503)]
+
+
+@pytest.mark.parametrize("fault", TURNED_AWAY)
+def test_a_write_that_was_turned_away_is_planned_anew_on_what_is_there_then(
+    aws: FakeAws, bucket: FakeBucket, tmp_path: Path, fault: Fault
+) -> None:
+    """The other change that was under way is that of somebody else, mostly."""
+    bucket.put_policy(FOREIGN)
+    theirs = {**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]}
+    aws.fail("PutBucketPolicy", fault, times=2)
+    waiting = iter([lambda: bucket.put_policy(theirs)])
+    aws.waiting.append(lambda _seconds: next(waiting, lambda: None)())
+    ended = settle(aws, backup_dir=str(tmp_path))
+    assert bucket.sids == ["Readers", None, "Writers", *OUR_SIDS]
+    assert ended.warnings == []
+    assert same(ended["previous_policy"], theirs)
+    assert same(json.loads(Path(ended["backup_file"]).read_text(encoding="utf-8")), theirs)
+    # After each file it is read again.
+    tries = ["GetBucketPolicy", "PutBucketPolicy", *["GetBucketPolicy"] * 2, "PutBucketPolicy", "GetBucketPolicy"]
+    assert aws.calls == [*READS, *tries, *WRITE]
+
+
+def test_a_write_that_was_turned_away_is_left_when_somebody_else_has_done_it(aws: FakeAws, bucket: FakeBucket) -> None:
+    settle(aws)
+    guarded = json.loads(str(bucket.policy))
+    bucket.put_policy(FOREIGN)
+    bucket.lagging.clear()
+    aws.calls.clear()
+    aws.waits.clear()
+    aws.fail("PutBucketPolicy", TURNED_AWAY[0])
+    aws.waiting.append(lambda _seconds: bucket.put_policy(guarded))
+    ended = settle(aws)
+    assert not ended.failed
+    assert ended["changed"] is False
+    assert same(ended["previous_policy"], guarded)
+    assert aws.calls == [*READS, "PutBucketPolicy", "GetBucketPolicy"]
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_later_write_that_was_turned_away_is_planned_anew_as_well(
+    aws: FakeAws, bucket: FakeBucket, done: bool
+) -> None:
+    """What somebody else writes after ours is merged with, and while that is turned away they write again."""
+    bucket.put_policy(FOREIGN)
+
+    def write_after_us() -> None:
+        theirs = {**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]}
+        if not done:
+            bucket.put_policy(theirs)
+        aws.fail("PutBucketPolicy", TURNED_AWAY[0])
+        ours = json.loads(str(bucket.policy)) if done else theirs
+        bucket.put_policy(theirs)
+        more = {**ours, "Statement": [*ours["Statement"], {**WRITERS, "Sid": "More"}, WRITERS]}
+        turns = itertools.count(1)
+
+        def write_again(_seconds: float) -> None:
+            # The first wait is for a second read of what they wrote.
+            if next(turns) == 2:
+                bucket.put_policy(more)
+
+        aws.waiting.append(write_again)
+
+    aws.once_after("PutBucketPolicy", write_after_us)
+    ended = settle(aws)
+    assert not ended.failed
+    assert set(bucket.sids) >= {"Readers", "Writers", "More", *OUR_SIDS}
+    assert [sid for sid in bucket.sids if sid in OUR_SIDS] == OUR_SIDS
+    assert aws.writes == ["PutBucketPolicy"] * (2 if done else 3)
+    assert same(ended["previous_policy"], FOREIGN)
+    assert same(ended["policy"], json.loads(str(bucket.policy)))
 
 
 LOST = Fault("InternalError", "We encountered an internal error.", 500)
@@ -752,14 +830,27 @@ def test_a_write_whose_answer_is_lost_counts_when_it_is_there(aws: FakeAws, buck
     assert aws.writes == ["PutBucketPolicy"]
 
 
-def test_a_write_that_failed_and_is_not_there_changed_nothing(aws: FakeAws, bucket: FakeBucket) -> None:
+def test_a_write_that_failed_and_is_not_there_is_made_again_once_that_is_sure(aws: FakeAws, bucket: FakeBucket) -> None:
     bucket.put_policy(FOREIGN)
-    aws.fail("PutBucketPolicy", LOST)
+    aws.fail("PutBucketPolicy", LOST, times=2)
+    ended = settle(aws)
+    assert ended["changed"] is True
+    assert ended.warnings == []
+    assert bucket.sids == ["Readers", None, *OUR_SIDS]
+    assert aws.waits == [*policy_change.STALE_WAITS * 2, 1, 2]
+    # Each time on what was read right before.
+    assert aws.calls == [*READS, *(["PutBucketPolicy"] + ["GetBucketPolicy"] * 5) * 2, *WRITE]
+
+
+def test_a_write_that_fails_each_time_and_is_not_there_changed_nothing(aws: FakeAws, bucket: FakeBucket) -> None:
+    bucket.put_policy(FOREIGN)
+    aws.fail("PutBucketPolicy", LOST, times=99)
     ended = settle(aws)
     assert "AWS failed with InternalError" in ended.msg
     assert ended.msg.endswith("It was read again, and it is as it was before.")
     assert ended["changed"] is False
     assert same(ended["previous_policy"], FOREIGN)
+    assert aws.writes == ["PutBucketPolicy"] * policy_change.WRITES
 
 
 def test_a_write_that_may_have_come_through_and_cannot_be_looked_at_is_told_as_a_change(
@@ -797,6 +888,13 @@ def test_a_read_that_lags_behind_is_waited_for(aws: FakeAws, bucket: FakeBucket)
     # Then it is read at 1 s, which has passed, and at 3 s, which has passed, too.
     assert aws.waits == list(policy_change.STALE_WAITS[:3])
     assert aws.calls == [*READS, "PutBucketPolicy", *["GetBucketPolicy"] * 6]
+
+
+def test_the_last_read_of_those_that_lag_behind_counts(aws: FakeAws, bucket: FakeBucket) -> None:
+    bucket.put_policy(FOREIGN)
+    bucket.stale_reads = len(policy_change.STALE_WAITS)
+    assert not settle(aws).failed
+    assert aws.writes == ["PutBucketPolicy"]
 
 
 def test_a_read_that_lags_behind_a_later_one_is_waited_for(aws: FakeAws, bucket: FakeBucket) -> None:

@@ -83,6 +83,19 @@ def test_aws_config_of_the_task_wins() -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "mode"),
+    [
+        (None, "standard"),
+        ({"retries": {"max_attempts": 9, "mode": "adaptive"}}, "adaptive"),
+        ({"retries": {"total_max_attempts": 3}}, "standard"),
+    ],
+)
+def test_what_must_not_be_repeated_unseen_is_sent_once(config: dict[str, Any] | None, mode: str) -> None:
+    retries = session(aws_config=config).s3_once.meta.config.retries
+    assert retries == {"mode": mode, "total_max_attempts": 1}
+
+
+@pytest.mark.parametrize(
     ("config", "said"),
     [
         ({"no_such_option": 1}, "no_such_option"),
