@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy.document import (
     normal_statement,
 )
 from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import is_ours
+
+# In normal form; the identities by which CloudFront reads from a bucket have canonical user ids as well.
+_ACCOUNT = re.compile(r"[0-9]{12}|arn:aws[a-z-]*:iam::cloudfront:user/CloudFront Origin Access Identity [A-Z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -158,9 +162,13 @@ def _labels(statements: _Indexed) -> tuple[Label, ...]:
 
 
 def lost_statements(before: Document | None, after: Document | None) -> list[Label]:
-    """The foreign statements of ``before`` that ``after`` does not have, compared in normal form."""
+    """The foreign statements of ``before`` that ``after`` does not have, compared in normal form.
+
+    One is there, too, where S3 has changed its canonical users to accounts: both name the same (Amazon S3 User Guide,
+    "Principals for bucket policies").
+    """
     there = Counter(_key(statement) for statement in _foreign(after))
-    lost: list[Label] = []
+    missing: list[tuple[Label, Mapping[str, Any]]] = []
     for index, statement in enumerate(before.statements if before else ()):
         if is_ours(statement):
             continue
@@ -168,8 +176,42 @@ def lost_statements(before: Document | None, after: Document | None) -> list[Lab
         if there[key]:
             there[key] -= 1
         else:
-            lost.append(label(statement, index))
+            missing.append((label(statement, index), normal_statement(statement)))
+    rest = [json.loads(key) for key in there.elements()]
+    lost: list[Label] = []
+    for name, statement in missing:
+        found = next((one for one in rest if _is_with_accounts(statement, one)), None)
+        if found is None:
+            lost.append(name)
+        else:
+            rest.remove(found)
     return lost
+
+
+def _is_with_accounts(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether two statements in normal form differ at most in canonical users that became accounts."""
+    principals = ("Principal", "NotPrincipal")
+    return {**before, **dict.fromkeys(principals)} == {**after, **dict.fromkeys(principals)} and all(
+        _are_with_accounts(before.get(element, {}), after.get(element, {})) for element in principals
+    )
+
+
+def _are_with_accounts(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    old = {kind: set(names) for kind, names in before.items()}
+    new = {kind: set(names) for kind, names in after.items()}
+    gone = old.get("CanonicalUser", set()) - new.get("CanonicalUser", set())
+    came = new.get("AWS", set()) - old.get("AWS", set())
+    expected = {
+        **old,
+        "CanonicalUser": old.get("CanonicalUser", set()) - gone,
+        "AWS": old.get("AWS", set()) | came,
+    }
+    return (
+        {kind: names for kind, names in expected.items() if names} == new
+        # Several of them may be of one account, and the account may have been named beside them.
+        and len(came) <= len(gone)
+        and all(_ACCOUNT.fullmatch(name) for name in came)
+    )
 
 
 def _key(statement: Mapping[str, Any]) -> str:

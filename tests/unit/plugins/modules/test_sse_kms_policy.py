@@ -7,6 +7,7 @@ import copy
 import itertools
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -718,6 +719,22 @@ def test_a_principal_that_was_deleted_is_named(aws: FakeAws, bucket: FakeBucket)
     ended = settle(aws)
     assert "principals that were deleted" in ended.msg
     assert "AROAJQABLZS4A3QDU576Q in Readers" in ended.msg
+
+
+def test_a_canonical_user_that_s3_changes_to_its_account_is_not_lost(aws: FakeAws, bucket: FakeBucket) -> None:
+    bucket.put_policy({**FOREIGN, "Statement": [{**READERS, "Principal": {"CanonicalUser": "79a59df900b949e5"}}]})
+
+    def change(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "GetBucketPolicy" and "PutBucketPolicy" in aws.calls:
+            bucket.policy = str(bucket.policy).replace('"CanonicalUser":"79a59df900b949e5"', '"AWS":"444455556666"')
+
+    aws.before.append(change)
+    ended = settle(aws)
+    assert not ended.failed
+    assert ended["changed"] is True
+    assert aws.writes == ["PutBucketPolicy"]
+    assert '"444455556666"' in str(bucket.policy)
+    assert settle(aws)["changed"] is False
 
 
 def test_a_conflicting_change_is_waited_for(aws: FakeAws, bucket: FakeBucket) -> None:

@@ -147,6 +147,51 @@ def test_a_statement_that_is_lost_is_named_in_whatever_form_s3_returns_the_rest(
     assert lost == 2 if len(one.statements) == len(other.statements) else lost == 1
 
 
+IDENTITY = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1EXAMPLE"
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        {"AWS": "111122223333", "CanonicalUser": "79a5"},
+        {"AWS": ["111122223333", "arn:aws:iam::444455556666:root"]},
+        {"AWS": [IDENTITY, "111122223333"], "CanonicalUser": ["9c7b"]},
+        # Both are of the account that is named already.
+        {"AWS": "111122223333"},
+    ],
+)
+def test_a_canonical_user_that_became_its_account_is_not_lost(principal: dict[str, Any]) -> None:
+    before = parsed(foreign("a", Principal={"AWS": "111122223333", "CanonicalUser": ["79a5", "9c7b"]}), foreign("b"))
+    after = parsed(foreign("b"), foreign("a", Principal=principal), *OURS)
+    assert merge.lost_statements(before, after) == []
+    assert merge.lost_statements(after, before) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        # Another statement, a role for an account, more than there were, or less.
+        {"AWS": ["111122223333", "arn:aws:iam::444455556666:role/A"]},
+        {"AWS": ["111122223333", "*"]},
+        {"AWS": ["111122223333", "444455556666", "777788889999", "000000000000"]},
+        {"AWS": "444455556666"},
+        {"AWS": "111122223333", "CanonicalUser": ["79a5", "1234"]},
+        {"AWS": "111122223333", "Service": "cloudtrail.amazonaws.com"},
+    ],
+)
+def test_a_principal_that_became_another_is_lost(principal: dict[str, Any]) -> None:
+    before = parsed(foreign("a", Principal={"AWS": "111122223333", "CanonicalUser": ["79a5", "9c7b"]}))
+    assert merge.lost_statements(before, parsed(foreign("a", Principal=principal))) == ["a"]
+
+
+def test_one_statement_stands_for_one_that_had_canonical_users() -> None:
+    one = foreign("a", Principal={"CanonicalUser": "79a5"})
+    changed = foreign("a", Principal={"AWS": "111122223333"})
+    assert merge.lost_statements(parsed(one, one), parsed(changed)) == ["a"]
+    assert merge.lost_statements(parsed(one, one), parsed(changed, changed)) == []
+    assert merge.lost_statements(parsed({**one, "Action": "s3:PutObject"}), parsed(changed)) == ["a"]
+
+
 @given(policies(), guard_specs, chances)
 def test_removal_gives_back_what_was_there(
     policy: dict[str, Any], spec: guard.GuardSpec, chance: random.Random
