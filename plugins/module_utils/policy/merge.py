@@ -179,8 +179,8 @@ def lost_statements(before: Document | None, after: Document | None) -> list[Lab
             missing.append((label(statement, index), normal_statement(statement)))
     rest = [json.loads(key) for key in there.elements()]
     lost: list[Label] = []
-    for name, statement in missing:
-        found = next((one for one in rest if _is_with_accounts(statement, one)), None)
+    for name, normal in missing:
+        found = next((one for one in rest if _is_with_accounts(normal, one)), None)
         if found is None:
             lost.append(name)
         else:
