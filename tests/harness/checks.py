@@ -395,6 +395,11 @@ def differential_long(run: Run) -> None:
     run(program("dev", "pytest"), "-q", "tests/differential", env={"SEALED_S3_EXAMPLES": "20000"})
 
 
+def as_s3_long(run: Run) -> None:
+    run(program("dev", "pytest"), "-q", "tests/unit/plugins/module_utils/policy/test_as_s3.py",
+        env={"SEALED_S3_EXAMPLES": "1000"})  # fmt: skip
+
+
 # The long forms of checks, which write their counts into docs/reliability.md. They run when they are asked for.
 LONG_CHECKS = (
     Check("faults-all", python("tests/faults/run.py", "--all", "--write"), (TORTURE,), ("localstack", "faults"), 840),
@@ -403,6 +408,7 @@ LONG_CHECKS = (
     Check("fuzz-all", fuzz_long, (TORTURE,), ("fuzz",), 480),
     Check("races-all", python("tests/races/run.py", "--rounds", "500", "--write"), (TORTURE,), ("localstack",), 300),
     Check("differential-all", differential_long, (TORTURE,), seconds=170),
+    Check("as-s3-all", as_s3_long, (TORTURE,), seconds=70),
 )  # fmt: skip
 
 

@@ -3,15 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """In whatever form S3 and KMS hand a policy back, each room says the same of it.
 
-Of document, merge and decision, their own tests say so.
+Of document, merge and decision, their own tests say so. SEALED_S3_EXAMPLES sets how many policies are generated for each.
 """
 
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy import (
@@ -38,6 +39,8 @@ from ansible_collections.sealed.s3.tests.unit.policy_strategies import (
     policies,
 )
 
+many = settings(max_examples=int(os.environ.get("SEALED_S3_EXAMPLES", "40")), deadline=None)
+
 
 def found(policy: document.Document, spec: guard.GuardSpec) -> list[tuple[Any, ...]]:
     """All of the conflicts but their sentences, in which values are named in the order that they have."""
@@ -47,6 +50,7 @@ def found(policy: document.Document, spec: guard.GuardSpec) -> list[tuple[Any, .
     ]
 
 
+@many
 @given(policies(), guard_specs, chances, known)
 def test_the_same_stands_against_the_guard(
     policy: dict[str, Any], spec: guard.GuardSpec, chance: random.Random, known: Known
@@ -57,6 +61,7 @@ def test_the_same_stands_against_the_guard(
     assert public.statements(read) == public.statements(returned)
 
 
+@many
 @given(policies(), guard_specs, chances, st.sampled_from([plan.IGNORE, plan.REPLACE]))
 def test_the_same_is_planned(
     policy: dict[str, Any], spec: guard.GuardSpec, chance: random.Random, on_conflict: str
@@ -73,6 +78,7 @@ def test_the_same_is_planned(
     assert document.equal(plan.unguarded(written).merge.document, plan.unguarded(second.document).merge.document)
 
 
+@many
 @given(policies(), guard_specs, chances, known)
 def test_the_guard_has_the_same_effect(
     policy: dict[str, Any], spec: guard.GuardSpec, chance: random.Random, known: Known
@@ -99,6 +105,7 @@ KEY_SPECS = st.builds(
 )
 
 
+@many
 @given(policies(), KEY_SPECS, chances)
 def test_a_key_policy_is_merged_once(policy: dict[str, Any], spec: KeyPolicySpec, chance: random.Random) -> None:
     read, returned = document.parse(policy), document.parse(as_kms(policy, chance))
@@ -112,6 +119,7 @@ def test_a_key_policy_is_merged_once(policy: dict[str, Any], spec: KeyPolicySpec
     assert merge.lost_statements(read, again) == []
 
 
+@many
 @given(policies(), chances)
 def test_all_that_a_service_does_is_undone_by_its_one_form(policy: dict[str, Any], chance: random.Random) -> None:
     """So that scenarios may compare by it."""
@@ -120,6 +128,7 @@ def test_all_that_a_service_does_is_undone_by_its_one_form(policy: dict[str, Any
     assert document.equal(document.parse(tidy(policy)), document.parse(policy))
 
 
+@many
 @given(different_policies(), chances)
 def test_the_one_form_hides_no_difference(both: tuple[dict[str, Any], dict[str, Any]], chance: random.Random) -> None:
     one, other = (tidy(as_s3(policy, chance)) for policy in both)
