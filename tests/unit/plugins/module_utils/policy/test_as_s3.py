@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """In whatever form S3 and KMS hand a policy back, each room says the same of it.
 
-Of document, merge and decision, their own tests say so. SEALED_S3_EXAMPLES sets how many policies are generated for each.
+Of document, merge and decision, their own tests say so. SEALED_S3_EXAMPLES sets how many policies are generated.
 """
 
 from __future__ import annotations
