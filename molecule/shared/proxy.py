@@ -26,6 +26,12 @@ BUCKET_OPERATIONS = {
     "publicAccessBlock": "PublicAccessBlock",
     "versioning": "BucketVersioning",
     "tagging": "BucketTagging",
+    "accelerate": "BucketAccelerateConfiguration",
+    "acl": "BucketAcl",
+    "logging": "BucketLogging",
+    "object-lock": "ObjectLockConfiguration",
+    "ownershipControls": "BucketOwnershipControls",
+    "requestPayment": "BucketRequestPayment",
 }
 VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Delete"}
 # Seconds that a call is held up at most, on a machine that is busy with other things.
@@ -41,6 +47,8 @@ def operation(method: str, target: str, headers: Any, body: bytes) -> str:
     action = re.search(rb"(?:^|&)Action=(\w+)", body) if parts.path == "/" and method == "POST" else None
     if action:
         return action.group(1).decode()
+    if "inventory" in query and method == "GET":
+        return "ListBucketInventoryConfigurations"
     for name, suffix in BUCKET_OPERATIONS.items():
         if name in query:
             return VERBS[method] + suffix

@@ -110,7 +110,7 @@ msg:
   type: str
   sample: >-
     Not permitted to create the key alias/uploads: kms:CreateKey is denied. Allow kms:CreateKey to the caller, or check
-    that no policy denies it. Nothing was changed before that. Run again: what is done is not done twice.
+    that no policy denies it. Nothing was changed. Run again: what is done is not done twice.
 previous_policy:
   description: With O(of=run), and where the failed task told one, the policy of before.
   returned: where the failed task told it

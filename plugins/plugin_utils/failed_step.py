@@ -136,9 +136,9 @@ def of_bucket(
     elif plan["create_bucket"] and known:
         told.append(f"There is no bucket {bucket}.")
     if done:
-        told.append(f"{_listed(done)} of it {_were(done)} set.")
-    if left:
-        told.append(f"{_listed(left)} of it {_were(left)} not set.")
+        told.append(f"Set on it: {_listed(done)}.")
+    if left and now["bucket"]["exists"]:
+        told.append(f"Not set on it: {_listed(left)}.")
     if not known:
         told += [str(one["message"]) for one in now["could_not_look"]]
     return Outcome(complete, created or bool(done) or not known, " ".join(told))
@@ -153,22 +153,21 @@ def of_key(
     found: Mapping[str, Any],
     disabled: Sequence[Mapping[str, Any]],
 ) -> Outcome:
-    """What came of the key although kms_key failed.
+    """What came of the key although kms_key failed, once or in the end.
 
     :param creation: the value of the tag that tells the keys of this run.
     :param found: what kms_key_info says of the keys with that tag.
     :param disabled: what came of disabling those that no alias leads to.
     """
     failure = sentence(result, asked)
-    code = (result.get("error") or {}).get("code")
+    leads = "key_arn" in result or (result.get("error") or {}).get("code") == "AlreadyExistsException"
     if "kms_keys" not in found:
-        complete = code == "AlreadyExistsException"
         unseen = sentence(found, "look for a key that this run may have created")
         told = f"{unseen} It has the tag {_TAG}={creation}. Disable it: it has no alias and seals nothing."
-        return Outcome(complete, True, told if complete else f"{failure} {told}")
+        return Outcome(leads, True, told if leads else f"{failure} {told}")
     keys = found["kms_keys"]
     ours = any(alias.removeprefix("alias/") in key["aliases"] for key in keys)
-    if ours or code == "AlreadyExistsException":
+    if ours or leads:
         return Outcome(True, bool(keys))
     if not keys:
         told = f"No key with the tag {_TAG}={creation} was found: none was created."
@@ -202,20 +201,18 @@ def of_run(result: Mapping[str, Any], *, plan: Mapping[str, Any], done: Sequence
     left["bucket_settings"] = plan["bucket_settings"]["any"] and "bucket" not in finished
     names = fleet_plan.steps({**left, "bucket_settings": {"any": left["bucket_settings"]}})
     told = [str(result.get("msg") or "The task failed, and said nothing.")]
-    told.append(f"Done before that: {', '.join(done)}." if done else "Nothing was changed before that.")
+    changed = bool(done) or bool(result.get("changed"))
+    if done:
+        told.append(f"Done before that: {', '.join(done)}.")
+    elif not changed:
+        told.append("Nothing was changed.")
     if names:
         told.append(f"Not finished: {', '.join(names)}.")
     kept = {name: result[name] for name in _KEPT if name in result}
     if not _SAYS_SO.search(told[0]):
         told.append(_RUN_AGAIN)
-    return {**kept, "changed": bool(done) or bool(result.get("changed")), "msg": " ".join(told)}
+    return {**kept, "changed": changed, "msg": " ".join(told)}
 
 
 def _listed(names: Sequence[str]) -> str:
-    texts = [_SETTINGS[name] for name in names]
-    text = ", ".join(texts)
-    return text[0].upper() + text[1:]
-
-
-def _were(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 and names[0] != "tags" else "are"
+    return ", ".join(_SETTINGS[name] for name in names)

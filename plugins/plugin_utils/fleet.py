@@ -166,8 +166,11 @@ class Connections:
         self._names: dict[str, str] = {}
         self.options: list[dict[str, Any]] = []
 
-    def name(self, connection: Mapping[str, Any]) -> str:
-        """The name of a connection; one that was not there yet is added."""
+    def name(self, connection: Mapping[str, Any], *, region: str | None = None) -> str:
+        """The name of a connection; one that was not there yet is added.
+
+        :param region: of the bucket, which makes no other connection: who calls is asked in that of the first one.
+        """
         alike = json.dumps(connection, sort_keys=True, default=str)
         if alike not in self._names:
             told = connection.get("assume_role_arn") or connection.get("profile") or "environment"
@@ -175,15 +178,17 @@ class Connections:
             taken = set(self._names.values())
             numbered = (f"{name}-{number}" for number in itertools.count(2))
             self._names[alike] = name if name not in taken else next(one for one in numbered if one not in taken)
-            self.options.append({"name": self._names[alike], **connection})
+            at_home = {} if region is None else {"region": region}
+            self.options.append({"name": self._names[alike], **at_home, **connection})
         return self._names[alike]
 
 
 def entry(wish: Wish, connections: Connections) -> dict[str, Any]:
     """A host's bucket as sse_kms_info takes it among many."""
     connection = dict(wish.connection)
-    place = {"id": wish.host, "name": wish.bucket, "region": connection.pop("region", None)}
-    return {**wish.asked, **place, "connection": connections.name(connection)}
+    region = connection.pop("region", None)
+    place = {"id": wish.host, "name": wish.bucket, "region": region}
+    return {**wish.asked, **place, "connection": connections.name(connection, region=region)}
 
 
 def threads(options: Mapping[str, Any]) -> dict[str, Any]:

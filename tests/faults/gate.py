@@ -8,6 +8,7 @@ Where microburst has the fault, the call is passed on by way of it; else the gat
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -73,8 +74,30 @@ class Aim:
         return call.number >= self.call.number if self.lasting else call.number == self.call.number
 
 
+class Microbursts:
+    """The proxy of that name, for the time of a ``with`` block: one for each fault, started when it is first needed."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._started: dict[str, Microburst] = {}
+        self._ends = contextlib.ExitStack()
+
+    def __enter__(self) -> Microbursts:
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self._ends.close()
+
+    def of(self, fault: Fault) -> Microburst:
+        """The one that injects a fault."""
+        if fault.name not in self._started:
+            self._started[fault.name] = self._ends.enter_context(Microburst(self._endpoint))
+            self._started[fault.name].inject(fault)
+        return self._started[fault.name]
+
+
 class Microburst:
-    """The proxy of that name, in an environment and a process of its own, for the time of a ``with`` block."""
+    """One of them, in an environment and a process of its own."""
 
     def __init__(self, endpoint: str) -> None:
         port = free_port()
@@ -108,7 +131,7 @@ class Microburst:
             self._process.wait()
 
     def inject(self, fault: Fault) -> None:
-        """From now on, inject this fault and no other."""
+        """From now on, inject this fault."""
         self._control("POST", "rules", fault.microburst_rules())
 
     def _control(self, method: str, what: str, body: Any = None) -> None:
@@ -156,8 +179,8 @@ class Gate(Counting):
     :ivar struck: how many of them met the fault.
     """
 
-    def __init__(self, endpoint: str, microburst: Microburst, *, slow: float, now: Callable[[], float]) -> None:
-        self.microburst = microburst
+    def __init__(self, endpoint: str, microbursts: Microbursts, *, slow: float, now: Callable[[], float]) -> None:
+        self.microbursts = microbursts
         self.slow = slow
         self.now = now
         self._over = threading.Event()
@@ -186,7 +209,7 @@ class Gate(Counting):
         self._first: dict[str, Answer] = {}
         self._stale_since: float | None = None
         if aim is not None and not aim.fault.own:
-            self.microburst.inject(aim.fault)
+            self._microburst = urlsplit(self.microbursts.of(aim.fault).url)
 
     def pass_on(self, request: BaseHTTPRequestHandler) -> None:
         """Let a call through, or let it meet the fault."""
@@ -220,7 +243,7 @@ class Gate(Counting):
     def _by_microburst(self, fault: Fault, request: BaseHTTPRequestHandler, body: bytes) -> None:
         cuts = "response" in next(iter(fault.rules.values()))
         try:
-            answer = ask(urlsplit(self.microburst.url), request, body)
+            answer = ask(self._microburst, request, body)
         except (OSError, http.client.HTTPException):
             self.struck += 1
             raise

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "harness"))
 sys.path.insert(0, str(Path(__file__).parent))
@@ -27,13 +28,15 @@ sys.path.insert(0, str(Path(__file__).parents[2] / ".cache"))
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 
-from gate import Aim, Gate, Microburst
+from gate import Aim, Gate, Microbursts
 from kinds import BY_NAME, FAULTS
 from localstack import LocalStack, stop_on_signals
+from many import MANY_SUBJECTS, ManyTrial
+from role import ROLE_SUBJECTS, RoleTrial
 from stage import READ_TIMEOUT, Clock, Modules, Stage
-from subjects import SUBJECTS, Subject
+from subjects import SUBJECTS
 from table import Row, rows, write
-from trial import Expected, Trial, Tried
+from trial import Expected, Named, Trial, Tried
 
 # The short form: the calls that change something or see what came of it, with the faults that differ most.
 SHORT_SUBJECTS = ("policy", "key", "seal")
@@ -41,7 +44,10 @@ SHORT_CALLS = ("GetBucketPolicy", "PutBucketPolicy", "PutBucketEncryption", "Put
 SHORT_FAULTS = ("throttled", "conflict", "lost", "half", "denied", "stale")
 
 
-def short(subject: Subject, aim: Aim) -> bool:
+NAMES = [subject.name for subject in (*SUBJECTS, *MANY_SUBJECTS, *ROLE_SUBJECTS)]
+
+
+def short(subject: Named, aim: Aim) -> bool:
     """Whether a case belongs to the short form."""
     return (
         subject.name in SHORT_SUBJECTS
@@ -51,9 +57,11 @@ def short(subject: Subject, aim: Aim) -> bool:
     )
 
 
-def cases(trial: Trial, options: argparse.Namespace) -> Iterator[tuple[Subject, Expected, list[Aim]]]:
-    """What is tried, by the subject."""
-    for subject in SUBJECTS:
+def chosen(
+    trial: Any, subjects: Sequence[Named], options: argparse.Namespace
+) -> Iterator[tuple[Named, Expected, Iterator[Tried]]]:
+    """What is tried, by the subject, and how that ends."""
+    for subject in subjects:
         if options.only and subject.name not in options.only:
             continue
         if not options.all and not options.only and subject.name not in SHORT_SUBJECTS:
@@ -61,41 +69,42 @@ def cases(trial: Trial, options: argparse.Namespace) -> Iterator[tuple[Subject, 
         expected = trial.expected(subject)
         aims = [
             aim
-            for aim in trial.cases(expected)
-            if (options.all or short(subject, aim))
+            for aim in trial.cases(subject, expected)
+            if (options.all or options.only or short(subject, aim))
             and (not options.call or aim.call.operation in options.call)
             and (not options.fault or aim.fault.name in options.fault)
         ]
-        yield subject, expected, aims
+        yield subject, expected, trial.attempts(subject, aims, expected)
 
 
-def perform(trial: Trial, options: argparse.Namespace) -> list[Tried]:
+def perform(trials: Sequence[tuple[Any, Sequence[Named]]], options: argparse.Namespace) -> list[Tried]:
     """Try all that was chosen."""
     tried: list[Tried] = []
     table: list[Row] = []
-    for subject, expected, aims in cases(trial, options):
+    for trial, subjects in trials:
         start = time.monotonic()
-        of_subject = []
-        for aim in aims:
-            one = trial.attempt(subject, aim, expected)
-            of_subject.append(one)
-            if options.messages and one.msg:
-                print(f"  {one}: {one.came}\n    {one.msg}")
-            for problem in one.problems:
-                print(f"WRONG {one}: {problem}\n    {one.msg}", flush=True)
-        print(f"{subject.name}: {len(aims)} cases in {time.monotonic() - start:.0f} s", flush=True)
-        tried += of_subject
-        table += rows(subject, expected.calls, of_subject)
-        if options.write:
-            # After each, since all of them take a while.
-            write(table, [one for one in tried if one.came], FAULTS)
+        for subject, expected, attempts in chosen(trial, subjects, options):
+            of_subject = []
+            for one in attempts:
+                of_subject.append(one)
+                if options.messages and one.msg:
+                    print(f"  {one}: {one.came}\n    {one.msg}")
+                for problem in one.problems:
+                    print(f"WRONG {one}: {problem}\n    {one.msg}", flush=True)
+            print(f"{subject.name}: {len(of_subject)} cases in {time.monotonic() - start:.0f} s", flush=True)
+            start = time.monotonic()
+            tried += of_subject
+            table += rows(subject, expected.calls, of_subject)
+            if options.write:
+                # After each, since all of them take a while.
+                write(table, [one for one in tried if one.came], FAULTS)
     return tried
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--all", action="store_true", help="all cases, not only some")
-    parser.add_argument("--only", nargs="+", choices=[subject.name for subject in SUBJECTS], help="these runs alone")
+    parser.add_argument("--only", nargs="+", choices=NAMES, help="these runs alone")
     parser.add_argument("--call", nargs="+", metavar="OPERATION", help="these calls alone")
     parser.add_argument("--fault", nargs="+", choices=list(BY_NAME), help="these faults alone")
     parser.add_argument("--messages", action="store_true", help="show what each failure says")
@@ -107,10 +116,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clock = Clock()
     with (
         LocalStack() as localstack,
-        Microburst(localstack.endpoint) as microburst,
-        Gate(localstack.endpoint, microburst, slow=READ_TIMEOUT * 1.5, now=clock.now) as gate,
+        Microbursts(localstack.endpoint) as microbursts,
+        Gate(localstack.endpoint, microbursts, slow=READ_TIMEOUT * 1.5, now=clock.now) as gate,
     ):
-        tried = perform(Trial(Stage(localstack.endpoint), gate, Modules(clock)), options)
+        stage, modules = Stage(localstack.endpoint), Modules(clock)
+        trials = (
+            (Trial(stage, gate, modules), SUBJECTS),
+            (ManyTrial(stage, gate, modules), MANY_SUBJECTS),
+            (RoleTrial(localstack.endpoint, microbursts), ROLE_SUBJECTS),
+        )
+        tried = perform(trials, options)
     struck = [one for one in tried if one.came]
     wrong = [one for one in struck if one.problems]
     came = sorted({one.came for one in struck})

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from gate import Call
 from kinds import FAULTS, Fault
-from subjects import Subject
-from trial import Tried
+from trial import Named, Tried
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN = "<!-- the table of tests/faults/run.py --all --write: begin -->"
@@ -27,12 +26,12 @@ class Row:
     :ivar cells: by the fault's name, what came of it: once, then lasting.
     """
 
-    subject: Subject
+    subject: Named
     call: Call
     cells: dict[str, str]
 
 
-def rows(subject: Subject, calls: Sequence[Call], tried: Sequence[Tried]) -> list[Row]:
+def rows(subject: Named, calls: Sequence[Call], tried: Sequence[Tried]) -> list[Row]:
     """The rows of a run, in the order of its calls."""
     found = []
     for call in dict.fromkeys(calls):

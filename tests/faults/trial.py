@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from gate import Aim, Call, Gate
 from kinds import FAULTS, STALE
@@ -22,7 +22,7 @@ NOTHING = "nothing"
 PART = "part"
 UNKNOWN = "unknown"
 
-_SENTENCES = re.compile(r"[A-Z].*\.", re.DOTALL)
+SENTENCES = re.compile(r"[A-Z].*\.", re.DOTALL)
 # How a sentence says that a write may have come through or not.
 _NOT_KNOWN = "not known whether"
 # How a sentence says that something has been changed.
@@ -41,18 +41,30 @@ class Expected:
     wanted: Any
 
 
+class Named(Protocol):
+    """What is run, as the table and the reports call it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+
 @dataclass
 class Tried:
     """A case that was tried.
 
     :ivar came: what came of it; empty where the fault had nothing to strike.
+    :ivar struck: how many calls met it.
     :ivar problems: what may not be.
     """
 
-    subject: Subject
+    subject: Named
     aim: Aim
     came: str = ""
     msg: str = ""
+    struck: int = 0
     problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -80,7 +92,7 @@ class Trial:
         calls = tuple(self.gate.seen)
         return Expected(calls, target.without_names(self.stage.observe(target)))
 
-    def cases(self, expected: Expected) -> Iterator[Aim]:
+    def cases(self, _subject: Subject, expected: Expected) -> Iterator[Aim]:
         """Every call and every fault that it can meet, once and lasting."""
         for call in dict.fromkeys(expected.calls):
             for fault in FAULTS:
@@ -89,21 +101,26 @@ class Trial:
                 if fault.concerns(call.service) and not (stale and (call.number == 1 or not call.reads)):
                     yield from (Aim(fault, call, lasting) for lasting in (False, True))
 
+    def attempts(self, subject: Subject, aims: Sequence[Aim], expected: Expected) -> Iterator[Tried]:
+        """Try these, one after the other."""
+        for aim in aims:
+            yield self.attempt(subject, aim, expected)
+
     def attempt(self, subject: Subject, aim: Aim, expected: Expected) -> Tried:
         """Try one case."""
         tried = Tried(subject, aim)
         target = self._prepared(subject)
         before = self.stage.observe(target)
         ran = self._run(subject, target, aim)
-        struck = self.gate.struck
+        tried.struck = self.gate.struck
         after = self.stage.observe(target)
-        if not struck:
+        if not tried.struck:
             return tried
 
         tried.msg = ran.msg
         problems = tried.problems
         problems += self._of_others(before, after, "after the fault")
-        problems += _secrets(ran)
+        problems += secrets(ran)
         changed = before != after
         if ran.crashed:
             tried.came = "traceback"
@@ -155,7 +172,7 @@ def _came_of(ran: Ran, changed: bool) -> str:
 def _of_failure(ran: Ran, target: Target, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with how a failure is told."""
     changed = before != after
-    if not _SENTENCES.fullmatch(ran.msg):
+    if not SENTENCES.fullmatch(ran.msg):
         yield "what it says is no sentence"
     named = (target.bucket, target.key_arn, "whose credentials")
     if not any(name in ran.msg for name in named):
@@ -173,6 +190,7 @@ def _of_failure(ran: Ran, target: Target, before: Mapping[str, Any], after: Mapp
         yield "the key's policy was changed, and previous_policy is not what was there before"
 
 
-def _secrets(ran: Ran) -> list[str]:
+def secrets(ran: Ran) -> list[str]:
+    """The secrets that a run has told, as problems."""
     said = json.dumps(ran.output)
     return [f"{name} is in what it says" for name, value in SECRETS.items() if value in said]

@@ -106,11 +106,11 @@ def test_a_bucket_that_is_as_it_was_to_be_is_no_failure() -> None:
     [
         ({**NOTHING, "create_bucket": True}, now(left=("tags", "versioning")), True,
          "s3:PutBucketTagging is denied. Allow s3:PutBucketTagging to the caller, or check that no policy denies it. "
-         "AWS said: No. The bucket x was created. Versioning, tags of it are not set."),
-        ({**NOTHING, "create_bucket": True}, now(exists=False), False, "There is no bucket x."),
+         "AWS said: No. The bucket x was created. Not set on it: versioning, tags."),
+        ({**NOTHING, "create_bucket": True}, now(exists=False, left=("tags",)), False, "There is no bucket x."),
         (mends("public_access", "tags"), now(left=("tags",)), True,
-         "The public access block of it is set. Tags of it are not set."),
-        (mends("tags"), now(left=("tags",)), False, "AWS said: No. Tags of it are not set."),
+         "Set on it: the public access block. Not set on it: tags."),
+        (mends("tags"), now(left=("tags",)), False, "AWS said: No. Not set on it: tags."),
         (mends("tags"), now(exists=None, could_not_look=[{"message": "Not permitted to find it."}]), True,
          "Not permitted to find it."),
         (mends("tags"), {"failed": True, "msg": "No answer."}, True,
@@ -157,6 +157,11 @@ def test_the_key_of_another_run_is_no_failure() -> None:
     (warned,) = unseen["sentences"]
     assert "kms:ListKeys is denied" in warned
     assert "SealedS3Creation=abc" in warned
+
+
+def test_a_key_that_a_further_attempt_has_made_is_no_failure() -> None:
+    result = of_key({"key_arn": "arn:k"}, {"kms_keys": [KEY, {**KEY, "aliases": ["x"]}]}, DISABLED)
+    assert result == {"changed": True, "sentences": []}
 
 
 @pytest.mark.parametrize(
@@ -208,8 +213,7 @@ def test_nothing_is_told_as_nothing() -> None:
     result = of_run({"changed": False}, plan=mends("tags"))
     assert not result["changed"]
     assert result["msg"] == (
-        "The task failed, and said nothing. Nothing was changed before that. Not finished: settle the bucket. "
-        f"{RUN_AGAIN}"
+        f"The task failed, and said nothing. Nothing was changed. Not finished: settle the bucket. {RUN_AGAIN}"
     )
 
 

@@ -233,13 +233,14 @@ def test_with_one_action_denied_that_action_is_named_or_done_without(case: Case,
         # What the probe has made it takes away again.
         assert bool(run.result.get("changed")) == changed
     said = json.dumps(run.result) + " ".join(run.warnings)
+    of_each = [one["msg"] for one in run.result.get("buckets", ()) if one.get("failed")]
+    for msg in of_each:
+        assert set(ACTION.findall(msg)) == {action}
     if not run.failed:
         assert action in said or (case.module, action) in DOES_WITHOUT, "it goes on, and does not say without what"
         return
-    of_each = [one["msg"] for one in run.result.get("results", ()) if one.get("failed")] or [run.msg]
-    for msg in of_each:
-        assert set(ACTION.findall(msg)) == (TO_UPLOAD if action == "s3:PutObject" else {action})
-        assert msg.endswith(".")
+    assert set(ACTION.findall(run.msg)) == (TO_UPLOAD if action == "s3:PutObject" else {action})
+    assert run.msg.endswith(".")
     if changed:
         assert CHANGED.search(said)
 

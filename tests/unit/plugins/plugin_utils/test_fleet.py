@@ -183,7 +183,8 @@ def test_an_entry_names_its_host_and_its_place() -> None:
         "connection": "prod",
         "key": "alias/a",
     }
-    assert connections.options == [{"name": "prod", "profile": "prod"}]
+    # Where nothing else names a Region, who calls is asked in that of the bucket.
+    assert connections.options == [{"name": "prod", "region": "eu-west-1", "profile": "prod"}]
 
 
 def test_answers_are_kept_for_their_user_alone(run_folder: Path) -> None:

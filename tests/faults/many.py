@@ -1,0 +1,145 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Three buckets in one run of a module: the fault of one is that bucket's outcome alone, and that of all is each's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gate import Aim, Gate
+from kinds import FAULTS, STALE
+from stage import Modules, Ran, Stage, Target, foreign_in
+from trial import DONE, NOTHING, PART, SENTENCES, Expected, Tried, secrets
+
+# Made once for all buckets of the run.
+SHARED = ("GetCallerIdentity", "DescribeKey", "GetKeyRotationStatus", "GetKeyPolicy")
+# Those that differ most.
+_FAULTS = ("500", "conflict", "lost", "half", "denied", "expired")
+
+
+@dataclass(frozen=True)
+class ManySubject:
+    """A run with many buckets.
+
+    :ivar title: for the table.
+    :ivar options: beside the buckets and the key.
+    """
+
+    name: str
+    title: str
+    module: str
+    options: Mapping[str, Any]
+
+
+MANY_SUBJECTS = (
+    ManySubject("seal-many", "`sse_kms_seal`, three buckets", "sse_kms_seal", {"threads": 1}),
+    ManySubject("info-many", "`sse_kms_info`, three buckets", "sse_kms_info", {"threads": 1}),
+)
+
+_Seen = list[dict[str, Any]]
+
+
+class ManyTrial:
+    """Tries cases on one stage, through one gate."""
+
+    def __init__(self, stage: Stage, gate: Gate, modules: Modules) -> None:
+        self.stage = stage
+        self.gate = gate
+        self.modules = modules
+
+    def expected(self, subject: ManySubject) -> Expected:
+        """Run it without faults.
+
+        :raises SystemExit: where even that fails.
+        """
+        targets = self._targets()
+        ran = self._run(subject, targets, None)
+        if ran.failed or any(one.get("failed") for one in ran.result["buckets"]):
+            raise SystemExit(f"{subject.name} fails without any fault: {ran.output}")
+        return Expected(tuple(self.gate.seen), self._without_names(targets, self._observed(targets)))
+
+    def cases(self, _subject: ManySubject, expected: Expected) -> Iterator[Aim]:
+        """The calls for all buckets, and those for the second one, once each; denied and expired also from then on."""
+        of_all = Counter(call.operation for call in expected.calls)
+        for call in dict.fromkeys(expected.calls):
+            each = of_all[call.operation] // 3
+            second = each < call.number <= 2 * each
+            if call.operation not in SHARED and not second:
+                continue
+            for fault in FAULTS:
+                if fault.name in _FAULTS and fault.concerns(call.service) and fault.own != STALE:
+                    yield Aim(fault, call, lasting=call.operation in SHARED)
+
+    def attempts(self, subject: ManySubject, aims: Sequence[Aim], expected: Expected) -> Iterator[Tried]:
+        """Try these, one after the other."""
+        for aim in aims:
+            yield self.attempt(subject, aim, expected)
+
+    def attempt(self, subject: ManySubject, aim: Aim, expected: Expected) -> Tried:
+        """Try one case."""
+        tried = Tried(subject, aim)
+        targets = self._targets()
+        before = self._observed(targets)
+        ran = self._run(subject, targets, aim)
+        tried.struck = self.gate.struck
+        if not tried.struck:
+            return tried
+        after = self._observed(targets)
+        wanted = expected.wanted
+        found = self._without_names(targets, after)
+        tried.problems += secrets(ran)
+        if ran.failed:
+            tried.problems.append(f"the run fails as a whole: {ran.msg or ran.crashed}")
+            return tried
+        told = ran.result["buckets"]
+        unread = [one for one in told if one.get("failed") or one.get("compliance") == "could_not_look"]
+        tried.came = DONE if not unread else PART if before != after else NOTHING
+        tried.msg = " | ".join(dict.fromkeys(_said(one) for one in unread))
+        if aim.call.operation not in SHARED and len(unread) > 1:
+            tried.problems.append("the fault of one bucket is the outcome of others, too")
+        if aim.call.operation in SHARED and unread and len(unread) < len(told):
+            tried.problems.append("the fault of all is not named for each")
+        for target, one, is_there, is_wanted in zip(targets, told, found, wanted, strict=True):
+            if one not in unread and is_there != is_wanted:
+                tried.problems.append("it says of a bucket that it is done, and it is not")
+            if one in unread and not SENTENCES.fullmatch(_said(one)):
+                tried.problems.append("what it says is no sentence")
+            if one in unread and not any(
+                name in _said(one) for name in (target.bucket, target.key_arn, "whose credentials")
+            ):
+                tried.problems.append("the sentence does not name the bucket")
+        self._again(tried, subject, targets, expected)
+        if [foreign_in(one) for one in before] != [foreign_in(one) for one in self._observed(targets)]:
+            tried.problems.append("statements of others were changed")
+        return tried
+
+    def _again(self, tried: Tried, subject: ManySubject, targets: Sequence[Target], expected: Expected) -> None:
+        again = self._run(subject, targets, None)
+        if again.failed or any(one.get("failed") for one in again.result["buckets"]):
+            tried.problems.append(f"a further run without the fault fails: {again.output}")
+        elif self._without_names(targets, self._observed(targets)) != expected.wanted:
+            tried.problems.append("after a further run without the fault, what is there is not what was wanted")
+
+    def _targets(self) -> list[Target]:
+        first = self.stage.new_target()
+        return [first, *(Target(self.stage.new_target().bucket, first.key_arn) for _number in range(2))]
+
+    def _run(self, subject: ManySubject, targets: Sequence[Target], aim: Aim | None) -> Ran:
+        self.gate.set(aim)
+        asked = {"buckets": [target.bucket for target in targets], "key": targets[0].key_arn}
+        return self.modules.run(subject.module, self.gate.url, {**asked, **subject.options})
+
+    def _observed(self, targets: Sequence[Target]) -> _Seen:
+        return [self.stage.observe(target) for target in targets]
+
+    @staticmethod
+    def _without_names(targets: Sequence[Target], seen: _Seen) -> _Seen:
+        return [target.without_names(one) for target, one in zip(targets, seen, strict=True)]
+
+
+def _said(one: Mapping[str, Any]) -> str:
+    return str(one.get("msg") or " ".join(missing["message"] for missing in one.get("could_not_look", ())))

@@ -1,0 +1,284 @@
+# Copyright: (c) 2026, the sealed.s3 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs of the role and of sealed.s3.encrypt meet faults, many cases in one run of ansible-playbook."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+
+import service_authorization
+from accounts import Account
+from gate import Aim, Gate, Microbursts
+from kinds import BY_NAME, FAULTS, SLOW, STALE
+from trial import DONE, NOTHING, PART, SENTENCES, UNKNOWN, Expected, Tried
+
+from playbooks import ENCRYPT, HostRan, Ran, run, secrets_in
+
+# How many cases run at once in one ansible-playbook.
+AT_ONCE = 24
+# Where an answer is to be too slow, that is held back for longer. Elsewhere nothing is: many cases run here.
+READ_TIMEOUT = 1.5
+_CONFIG = {"connect_timeout": 20, "read_timeout": 30, "retries": {"mode": "standard", "total_max_attempts": 3}}
+_ACTION = re.compile(r"\b(?:s3|kms|sts):[A-Z][A-Za-z]+")
+_NOT_KNOWN = re.compile(r"not known whether|could not be read again|could not be looked for|Could not look for a key")
+_WRITES = ("Create", "Delete", "Disable", "Enable", "Put", "Tag", "Update")
+# Read by modules of ours alone, which are tried with all faults by themselves.
+_TRIED_ALONE = ("GetCallerIdentity", "GetBucketEncryption", "GetBucketPolicy", "GetPublicAccessBlock")
+
+
+def _nothing(_account: Account) -> None:
+    """Neither bucket nor key."""
+
+
+def _drifted(account: Account) -> None:
+    """A bucket and a key with policies of others, and without all that is asked for."""
+    account.add_key()
+    for name in account.names:
+        account.add_bucket(name)
+        account.s3.delete_public_access_block(Bucket=name)
+
+
+def _buckets(account: Account) -> None:
+    """Buckets with policies of others, and no key."""
+    for name in account.names:
+        account.add_bucket(name)
+
+
+@dataclass(frozen=True)
+class RoleSubject:
+    """A run.
+
+    :ivar title: for the table.
+    :ivar faults: those that every call that changes something meets; all of them where empty.
+    :ivar sealed: whether the buckets are sealed before it.
+    """
+
+    name: str
+    title: str
+    prepare: Callable[[Account], None]
+    variables: Mapping[str, Any]
+    playbook: str = ""
+    buckets: int = 1
+    faults: tuple[str, ...] = ()
+    sealed: bool = False
+
+
+_ALL = {
+    "encrypted_s3_versioning": True,
+    "encrypted_s3_tags": {"team": "uploads"},
+    "encrypted_s3_block_public_access": True,
+    "encrypted_s3_key_description": "For uploads",
+    "encrypted_s3_key_tags": {"team": "uploads"},
+    "encrypted_s3_key_rotation_days": 180,
+}
+_DIFFER_MOST = ("throttled", "lost", "denied")
+
+ROLE_SUBJECTS = (
+    RoleSubject("role", "the role, neither bucket nor key is there", _nothing, _ALL),
+    RoleSubject("role-drifted", "the role, onto a bucket and a key of others", _drifted, _ALL, faults=_DIFFER_MOST),
+    RoleSubject(
+        "role-absent",
+        "the role, `encrypted_s3_state: absent`",
+        _drifted,
+        {"encrypted_s3_state": "absent"},
+        faults=_DIFFER_MOST,
+        sealed=True,
+    ),
+    RoleSubject(
+        "fleet",
+        "`sealed.s3.encrypt`, three buckets that wait for one key",
+        _buckets,
+        {},
+        playbook=ENCRYPT,
+        buckets=3,
+        faults=_DIFFER_MOST,
+    ),
+)
+
+
+@dataclass
+class _Case:
+    """One that is tried.
+
+    :ivar states: what is there before the run, after it, and after the further run.
+    """
+
+    account: Account
+    tried: Tried
+    states: list[dict[str, Any]]
+    rans: list[dict[str, HostRan]]
+
+
+class RoleTrial:
+    """Tries cases against a LocalStack, each through a gate of its own."""
+
+    def __init__(self, endpoint: str, microbursts: Microbursts) -> None:
+        self._endpoint = endpoint
+        self._microbursts = microbursts
+
+    def expected(self, subject: RoleSubject) -> Expected:
+        """Run it without faults.
+
+        :raises SystemExit: where even that fails.
+        """
+        with self._account(subject) as account:
+            ran = self._run(subject, [account])
+            if any(host.failed for host in ran.hosts.values()):
+                raise SystemExit(f"{subject.name} fails without any fault: {ran.output}")
+            return Expected(tuple(account.gate.seen), account.wanted(account.observe()))
+
+    def cases(self, subject: RoleSubject, expected: Expected) -> Iterator[Aim]:
+        """Each call that changes something with each fault, and each that reads where it is denied and throttled.
+
+        What the modules of this collection read and write is tried with all faults by itself.
+        """
+        for call in dict.fromkeys(expected.calls):
+            for fault in FAULTS:
+                if not fault.concerns(call.service) or fault.own == STALE:
+                    continue
+                if fault.name in ("denied", "expired"):
+                    lasting = True
+                elif call.reads and (fault.name != "throttled" or call.operation in _TRIED_ALONE):
+                    continue
+                else:
+                    lasting = False
+                if call.reads and (call.number > 1 or fault.name == "expired"):
+                    continue
+                if not subject.faults or fault.name in subject.faults:
+                    yield Aim(fault, call, lasting)
+
+    def attempts(self, subject: RoleSubject, aims: Sequence[Aim], expected: Expected) -> Iterator[Tried]:
+        """Try these, many at once."""
+        for batch in itertools.batched(aims, AT_ONCE):
+            yield from self._batch(subject, batch, expected)
+
+    def _batch(self, subject: RoleSubject, aims: Sequence[Aim], expected: Expected) -> list[Tried]:
+        cases = []
+        for aim in aims:
+            account = self._account(subject)
+            cases.append(_Case(account, Tried(subject, aim), [account.observe()], []))
+        try:
+            output = ""
+            for with_faults in (True, False):
+                for case in cases:
+                    case.account.gate.set(case.tried.aim if with_faults else None)
+                ran = self._run(subject, [case.account for case in cases])
+                output += ran.output
+                for case in cases:
+                    if with_faults:
+                        case.tried.struck = case.account.gate.struck
+                    case.states.append(case.account.observe())
+                    case.rans.append({name: ran.hosts[name] for name in case.account.names})
+        finally:
+            for case in cases:
+                case.account.gate.close()
+        for case in cases:
+            _judge(subject, case, expected)
+        cases[0].tried.problems += [f"{name} is in what was said" for name in secrets_in(output)]
+        return [case.tried for case in cases]
+
+    def _account(self, subject: RoleSubject) -> Account:
+        gate = Gate(self._endpoint, self._microbursts, slow=READ_TIMEOUT * 1.3, now=lambda: float(len(gate.seen)))
+        account = Account.new(self._endpoint, gate, buckets=subject.buckets)
+        subject.prepare(account)
+        if subject.sealed:
+            self._run(subject, [account], encrypted_s3_state="present")
+        gate.set(None)
+        return account
+
+    def _run(self, subject: RoleSubject, accounts: Sequence[Account], **more: Any) -> Ran:
+        hosts = {
+            name: {
+                **account.connection,
+                "encrypted_s3_aws_config": _config(account.gate.aim),
+                "encrypted_s3_bucket": name,
+                "encrypted_s3_key_alias": account.alias,
+                **subject.variables,
+                **more,
+            }
+            for account in accounts
+            for name in account.names
+        }
+        return run(hosts, playbook=subject.playbook)
+
+
+def _config(aim: Aim | None) -> dict[str, Any]:
+    slow = aim is not None and aim.fault.own == SLOW
+    return {**_CONFIG, "read_timeout": READ_TIMEOUT} if slow else _CONFIG
+
+
+def _judge(subject: RoleSubject, case: _Case, expected: Expected) -> None:
+    """What came of a case, and what of that may not be."""
+    tried, account = case.tried, case.account
+    if not tried.struck:
+        return
+    before, after, final = case.states
+    first, again = case.rans
+    failed = [host for host in first.values() if host.failed]
+    tried.msg = " | ".join(dict.fromkeys(host.msg for host in failed))
+    problems = tried.problems
+    if not failed:
+        tried.came = DONE
+        if account.wanted(after) != expected.wanted:
+            problems.append("it says that it is done, and what is there is not what was wanted")
+    else:
+        unknown = _NOT_KNOWN.search(tried.msg)
+        tried.came = UNKNOWN if unknown else PART if before != after else NOTHING
+        for name, host in first.items():
+            if host.failed:
+                problems += _of_failure(tried.aim, account, name, host)
+    changed = any(host.changed for host in first.values())
+    if changed != (before != after) and tried.came != UNKNOWN:
+        problems.append(f"it says changed={changed}, and changed is {before != after}")
+    problems += _of_keys(after, tried.msg, first.values())
+    problems += _of_others(account, before, after, "after the fault")
+
+    if any(host.failed for host in again.values()):
+        said = " | ".join(host.msg for host in again.values())
+        problems.append(f"a further run without the fault fails: {said}")
+    elif account.wanted(final) != expected.wanted:
+        problems.append("after a further run without the fault, what is there is not what was wanted")
+    elif any(host.changed for host in again.values()) != (final != after):
+        problems.append("the further run does not tell truly whether it changed anything")
+    problems += _of_others(account, before, final, "after the further run")
+
+
+def _of_failure(aim: Aim, account: Account, name: str, host: HostRan) -> Iterator[str]:
+    """What is wrong with how a failure is told."""
+    msg = host.msg
+    if not SENTENCES.fullmatch(msg):
+        yield "what it says is no sentence"
+    if "Traceback" in msg:
+        yield "it says a traceback"
+    if not any(named in msg for named in (name, account.alias, "key/", "whose credentials")):
+        yield "the sentence does not name the step"
+    if aim.fault is BY_NAME["denied"]:
+        needed = service_authorization.needed(aim.call.service, aim.call.operation)
+        if set(_ACTION.findall(msg)) != set(needed):
+            yield f"it does not name {', '.join(needed)} alone"
+
+
+def _of_keys(after: Mapping[str, Any], msg: str, hosts: Any) -> Iterator[str]:
+    """A key that no alias leads to is disabled and named, or at least to be found by what is said."""
+    facts = str([host.failures for host in hosts])
+    for key, found in after["other_keys"].items():
+        tag = found["tags"].get("SealedS3Creation", "?")
+        told = key in msg or tag in msg
+        if found["state"] != "Disabled" and not told:
+            yield f"the key {key} has no alias, is {found['state']}, and is not named"
+        if msg and not told and key not in facts:
+            yield f"the key {key} has no alias, and is not named"
+
+
+def _of_others(account: Account, before: Mapping[str, Any], after: Mapping[str, Any], when: str) -> list[str]:
+    was, found = account.foreign(before), account.foreign(after)
+    return [f"statements of others were changed, {when}"] if any(found.get(name) != was[name] for name in was) else []
