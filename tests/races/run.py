@@ -14,12 +14,14 @@ Ends with 1 where something is lost that need not be, and tells how that is play
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "harness"))
@@ -31,43 +33,60 @@ sys.path.insert(0, str(Path(__file__).parents[2] / ".cache"))
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 
+import crowd
 from counts import Count, write
+from crowd import CROWDS, MOST, Company, as_a_process
 from localstack import LocalStack, stop_on_signals
-from rounds import CLASSES, Class, play
-from scenes import KINDS, OURS, Theatre
+from rounds import CLASSES, Played, play
+from scenes import FOREIGN, KINDS, OURS, Theatre
 from watching import Watched
 
 ROUNDS = 500
-SHORT_ROUNDS = 12
+SHORT_ROUNDS = 10
+# Processes take their time.
+LONG_ONLY = ("processes",)
 
 
-def alone(theatre: Theatre, options: argparse.Namespace) -> list[Count]:
+def alone(theatre: Theatre, options: argparse.Namespace) -> Iterator[Count]:
     """One run of ours, and somebody else."""
-    counts = []
     with Watched(theatre.endpoint, OURS, theatre.ledger) as gate:
         scenes = [theatre.scene(kind, gate, keeps=keeps) for kind in KINDS for keeps in (False, True)]
         for kind in CLASSES:
-            if options.only and kind.name not in options.only:
-                continue
-            count = Count(kind.title)
-            start = time.monotonic()
-            for number in chosen(kind, options):
-                played = play(kind, theatre, gate, scenes, f"{options.seed}/{kind.name}/{number}")
-                count.add(played)
-                if played.problems:
-                    again = f"--seed {options.seed} --only {kind.name} --round {number}"
-                    print(f"WRONG in {kind.title}, again with {again}")
-                    print("\n".join(f"  {line}" for line in [*played.problems, *played.story]), flush=True)
-            print(f"{count} In {time.monotonic() - start:.0f} s.", flush=True)
-            counts.append(count)
-    return counts
+            one = partial(play, kind, theatre, gate, scenes)
+            yield from counted(kind.name, kind.title, kind.share, one, options)
 
 
-def chosen(kind: Class, options: argparse.Namespace) -> Sequence[int]:
-    """The numbers of the rounds of a class."""
-    if options.round is not None:
-        return [options.round]
-    return range(max(1, round(options.rounds * kind.share)))
+def together(theatre: Theatre, options: argparse.Namespace) -> Iterator[Count]:
+    """Several runs of ours at once."""
+    with contextlib.ExitStack() as stack:
+        gates = [
+            stack.enter_context(Watched(theatre.endpoint, f"{OURS} {number}", theatre.ledger)) for number in range(MOST)
+        ]
+        foreign = stack.enter_context(Watched(theatre.endpoint, FOREIGN, theatre.ledger))
+        company = Company(theatre, gates, foreign)
+        for kind in CROWDS:
+            if not (options.short and kind.name in LONG_ONLY):
+                one = partial(crowd.play, kind, company)
+                yield from counted(kind.name, kind.title, kind.share, one, options)
+
+
+def counted(
+    name: str, title: str, share: float, play_one: Callable[[str], Played], options: argparse.Namespace
+) -> Iterator[Count]:
+    """Play the rounds of a class, if it is one of those that are asked for."""
+    if options.only and name not in options.only:
+        return
+    count = Count(title)
+    start = time.monotonic()
+    rounds = range(max(1, round(options.rounds * share))) if options.round is None else [options.round]
+    for number in rounds:
+        played = play_one(f"{options.seed}/{name}/{number}")
+        count.add(played)
+        if played.problems:
+            print(f"WRONG in {title}, again with --seed {options.seed} --only {name} --round {number}")
+            print("\n".join(f"  {line}" for line in [*played.problems, *played.story]), flush=True)
+    print(f"{count} In {time.monotonic() - start:.0f} s.", flush=True)
+    yield count
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,8 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="decides all rounds; else one at random")
     parser.add_argument("--only", nargs="+", metavar="CLASS", help="these classes alone")
     parser.add_argument("--round", type=int, help="this round alone")
+    parser.add_argument("--writer", help=argparse.SUPPRESS)
     parser.add_argument("--write", action="store_true", help="put the counts in docs/reliability.md")
     options = parser.parse_args(arguments)
+    if options.writer:
+        as_a_process(options.writer)
+        return 0
     if options.write and (options.short or options.only or options.round is not None):
         parser.error("--write needs all rounds")
     if options.short:
@@ -88,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"Seed {options.seed}")
     stop_on_signals()
     with LocalStack() as localstack, tempfile.TemporaryDirectory() as folder:
-        counts = alone(Theatre(localstack.endpoint, folder), options)
+        theatre = Theatre(localstack.endpoint, folder)
+        counts = [*alone(theatre, options), *together(theatre, options)]
     if options.write:
         write(counts, options.seed)
     wrong = sum(count.wrong for count in counts)
