@@ -28,6 +28,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyStat
 from ansible_collections.sealed.s3.plugins.module_utils.policy import (
     conflicts,
     decision,
+    deleted,
     document,
     effect,
     guard,
@@ -389,6 +390,7 @@ class _Assessment:
             return
         planned = plan.unguarded(policy).merge
         self.plan["guard"] = planned.changed
+        self._not_taken_back(planned, whose=f"The policy of {self.intent.bucket}", service="S3")
         if planned.changed:
             self._find(
                 "guard_present",
@@ -526,6 +528,7 @@ class _Assessment:
             return
         self.plan["key_settings"] = planned.changed
         if planned.merge is not None and planned.merge.changed:
+            self._not_taken_back(planned.merge, whose=f"The policy of key {state.arn}", service="KMS")
             self._find(
                 "key_policy_differs",
                 MEDIUM,
@@ -780,6 +783,7 @@ class _Assessment:
         self.plan["guard"] = planned.merge.changed
         self._lockout()
         self._denied_writes(policy)
+        self._not_taken_back(planned.merge, whose=f"The policy of {self.intent.bucket}", service="S3")
         self._guard_findings(policy, effects.judge(spec), spec, planned.merge)
         self._conflict_findings(planned.conflicts)
         self._tls(effects)
@@ -809,6 +813,13 @@ class _Assessment:
                     f"The policy of {self.intent.bucket} denies {request.action} to {caller}: "
                     f"{listed(outcome.denied_by)}. Run as somebody whom it spares."
                 )
+
+    def _not_taken_back(self, planned: merge.Merge, *, whose: str, service: str) -> None:
+        """A policy that the service would refuse, with all that comes before it done already."""
+        if planned.changed and planned.document is not None:
+            refused = deleted.not_taken_back(planned.document, whose=whose, service=service)
+            if refused:
+                self.blockers.append(refused)
 
     @property
     def bucket_arn(self) -> str:

@@ -6,17 +6,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.sealed.s3.plugins.module_utils import key_state
 from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, NotFound, Refused
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState, Rotation
+from ansible_collections.sealed.s3.plugins.module_utils.policy import deleted
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
-from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
 
 if TYPE_CHECKING:
     from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 # Waits between the tries of PutKeyPolicy while IAM spreads a new principal, in seconds. KMS API Reference,
 # PutKeyPolicy: a new principal may need a delay before it can be included in a key policy.
 PRINCIPAL_WAITS = (1.0, 2.0, 4.0, 8.0, 8.0)
-
-# IAM User Guide, "IAM identifiers": the unique id that stands for a user or role that was deleted.
-_DELETED_PRINCIPAL = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}")
 
 
 class Key:
@@ -239,15 +236,5 @@ def _describe(session: Session, key: str) -> KeyState:
 
 def _deleted(document: documents.Document) -> str:
     """A sentence on principals that were deleted: KMS hands out their unique ids and does not take them back."""
-    gone = [
-        f"{name} in {shown(documents.label(statement, index))}"
-        for index, statement in enumerate(document.statements)
-        for name in _principals(statement)
-        if _DELETED_PRINCIPAL.fullmatch(name)
-    ]
-    return f" Or one that was deleted and has to be taken out of the policy first: {', '.join(gone)}." if gone else ""
-
-
-def _principals(statement: Mapping[str, Any]) -> list[str]:
-    named = statement.get("Principal", statement.get("NotPrincipal"))
-    return [str(name) for name in documents.as_list(named.get("AWS", []))] if isinstance(named, Mapping) else []
+    gone = deleted.named(document)
+    return f" Or one that was deleted and has to be taken out of the policy first: {gone}." if gone else ""

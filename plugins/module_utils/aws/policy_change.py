@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -20,6 +19,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     may_have_come_through,
 )
 from ansible_collections.sealed.s3.plugins.module_utils.backup import Backup
+from ansible_collections.sealed.s3.plugins.module_utils.policy import deleted
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
@@ -44,8 +44,6 @@ _YOUNG_ACTIONS = (
     ("s3:ReplicateObject", "guard_replicas to false"),
     ("s3:PutEncryptionConfiguration", "encryption_admins to an empty list"),
 )
-# What S3 puts in the place of a principal that was deleted (IAM User Guide, "IAM identifiers", unique ids).
-_DELETED_PRINCIPAL = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}")
 
 
 @dataclass(frozen=True)
@@ -368,26 +366,9 @@ def _put(bucket: Bucket, document: Document | None) -> None:
 
 def _malformed(document: Document) -> str:
     """What may have made the service refuse the policy, which was valid as far as can be told here."""
-    advice: list[str] = []
-    gone = [
-        f"{shown(name)} in {shown(documents.label(statement, index))}"
-        for index, statement in enumerate(document.statements)
-        if not is_ours(statement)
-        for name in _principals(statement)
-        if _DELETED_PRINCIPAL.fullmatch(name)
-    ]
-    if gone:
-        advice.append(
-            f"The policy names principals that were deleted, which S3 does not take back: {', '.join(gone)}. "
-            "Take them out of these statements."
-        )
+    advice = [sentence for sentence in [deleted.not_taken_back(document)] if sentence]
     actions = {statement.get("Action") for statement in document.statements if is_ours(statement)}
     young = [f"{action} (set {option})" for action, option in _YOUNG_ACTIONS if action in actions]
     if young:
         advice.append(f"If the service does not know an action of the guard, leave it out: {', '.join(young)}.")
     return " ".join(advice) or "Nothing was changed."
-
-
-def _principals(statement: dict[str, Any]) -> list[str]:
-    named = statement.get("Principal", statement.get("NotPrincipal"))
-    return [str(name) for name in documents.as_list(named.get("AWS", []))] if isinstance(named, dict) else []

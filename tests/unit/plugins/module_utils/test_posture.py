@@ -314,6 +314,14 @@ def test_a_key_policy_too_large_is_a_blocker() -> None:
     assert not outcome.plan.key_settings
 
 
+def test_a_deleted_principal_is_a_blocker_where_the_key_policy_would_be_written() -> None:
+    key = {"policy": policy({**READ, "Principal": {"AWS": "AIDAJQABLZS4A3QDU576Q"}, "Resource": "*"})}
+    outcome = assess(key=key, key_settings=KeySettings(users=(USER,)))
+    assert f"The policy of key {KEY} names principals that were deleted" in outcome.blockers[0]
+    assert "KMS does not take back: AIDAJQABLZS4A3QDU576Q in Read." in outcome.blockers[0]
+    assert assess(key=key).blockers == ()
+
+
 def test_a_key_of_another_account_can_be_used_and_not_be_changed() -> None:
     arn = KEY.replace(ACCOUNT, "444455556666")
     spec = replace(SPEC, key_arn=arn)
@@ -489,6 +497,17 @@ def test_a_policy_too_large_is_a_blocker() -> None:
     padding = {**READ, "Sid": "x" * (document.MAX_SIZE - 1000)}
     outcome = assess(bucket={"policy": policy(padding)})
     assert "S3 takes 20480" in outcome.blockers[0]
+
+
+def test_a_deleted_principal_is_a_blocker_where_the_policy_would_be_written() -> None:
+    gone = {**READ, "Principal": {"AWS": "AROAJQABLZS4A3QDU576Q"}}
+    refused = "names principals that were deleted, which S3 does not take back: AROAJQABLZS4A3QDU576Q in Read."
+    outcome = assess(bucket={"policy": policy(gone)})
+    assert outcome.blockers == (f"The policy of {BUCKET} {refused} Take them out of these statements.",)
+    assert assess(bucket={"policy": guarded(SPEC, gone)}).blockers == ()
+    assert refused in absent(policy=guarded(SPEC, gone)).blockers[0]
+    assert absent(policy=policy(gone)).blockers == ()
+    assert absent().blockers == ()
 
 
 def test_a_lock_out_is_a_blocker_where_the_guard_would_be_written() -> None:
