@@ -21,12 +21,11 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-import boto3
 from ansible.module_utils.testing import patch_module_args
 from foreign import Policy, Statement, missing, names, of_others, of_the_guard, statements_of
 from rounds import KEPT, MERGED, NAMED, OVERWRITTEN, Played
 from scenes import KINDS, Theatre
-from stage import ACCESS_KEY, SECRETS, Clock, Modules, given_to_a_module
+from stage import Clock, Modules, given_to_a_module
 from watching import READ, Entry, Watched
 
 from ansible_collections.sealed.s3.plugins.module_utils import runner
@@ -107,8 +106,7 @@ class Company:
         self.theatre = theatre
         self.gates = gates
         self.wanted: dict[str, list[Statement]] = {}
-        with _connections():
-            self._s3 = sessions.Session(given_to_a_module(foreign.url, {})).s3
+        self._s3 = sessions.Session(given_to_a_module(foreign.url, {})).s3
 
     def read_as_foreign(self) -> Policy:
         """Read it as somebody else does."""
@@ -162,7 +160,7 @@ class Company:
         if beside is not None:
             threads.append(threading.Thread(target=disturb))
         warned: list[str] = []
-        with _connections(), patch.object(runner, "warn", warned.append), _seconds(scale):
+        with patch.object(runner, "warn", warned.append), _seconds(scale):
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -219,27 +217,6 @@ def as_a_process(told: str) -> None:
     ran = Modules(clock).run(module, url, options)
     said = ran.msg if ran.failed else ""
     print(json.dumps({"msg": said, "crashed": ran.crashed, "interfered": "merged again" in ran.output}))
-
-
-_SDK_SESSIONS: dict[str, Any] = {}
-
-
-@contextlib.contextmanager
-def _connections() -> Iterator[None]:
-    """For each of ours the same session each time, and none of them that another has, too."""
-
-    def made(session: sessions.Session) -> Any:
-        url = str(session._params["endpoint_url"])
-        if url not in _SDK_SESSIONS:
-            _SDK_SESSIONS[url] = boto3.session.Session(
-                aws_access_key_id=ACCESS_KEY,
-                aws_secret_access_key=SECRETS["secret_key"],
-                aws_session_token=SECRETS["session_token"],
-            )
-        return _SDK_SESSIONS[url]
-
-    with patch.object(sessions.Session, "_make_sdk_session", made):
-        yield
 
 
 @contextlib.contextmanager

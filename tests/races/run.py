@@ -38,11 +38,11 @@ from counts import Count, write
 from crowd import CROWDS, MOST, Company, as_a_process
 from localstack import LocalStack, stop_on_signals
 from rounds import CLASSES, Played, play
-from scenes import FOREIGN, KINDS, OURS, Theatre
+from scenes import FOREIGN, KINDS, OURS, Theatre, one_client_for_all
 from watching import Watched
 
 ROUNDS = 500
-SHORT_ROUNDS = 10
+SHORT_ROUNDS = 8
 # Processes take their time.
 LONG_ONLY = ("processes",)
 
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.seed = random.SystemRandom().randrange(10**6)
     print(f"Seed {options.seed}")
     stop_on_signals()
-    with LocalStack() as localstack, tempfile.TemporaryDirectory() as folder:
+    with LocalStack() as localstack, tempfile.TemporaryDirectory() as folder, one_client_for_all():
         theatre = Theatre(localstack.endpoint, folder)
         counts = [*alone(theatre, options), *together(theatre, options)]
     if options.write:
