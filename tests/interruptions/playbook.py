@@ -53,20 +53,30 @@ class Blow:
 
     :ivar whom: the process group of ansible-playbook, as Ctrl-C does, while the workers of Ansible are in sessions of
         their own; every process of the run, as where its container is killed; or the module alone.
+    :ivar everywhere: whether it is tried at every write, not only where most can go wrong.
     """
 
     name: str
     number: signal.Signals
     whom: str = GROUP
+    everywhere: bool = True
 
 
 BLOWS = (
     Blow("SIGINT", signal.SIGINT),
     Blow("SIGTERM", signal.SIGTERM),
-    Blow("SIGKILL", signal.SIGKILL),
+    Blow("SIGKILL", signal.SIGKILL, everywhere=False),
     Blow("SIGKILL, everything", signal.SIGKILL, EVERYTHING),
-    Blow("SIGTERM, the module", signal.SIGTERM, MODULE),
+    Blow("SIGTERM, the module", signal.SIGTERM, MODULE, everywhere=False),
 )
+
+
+_MOST_CAN_GO_WRONG_AT = ("CreateKey", "CreateAlias", "PutBucketPolicy")
+
+
+def blows(call: Call) -> list[Blow]:
+    """What can strike a run at one of its writes."""
+    return [blow for blow in BLOWS if blow.everywhere or call.operation in _MOST_CAN_GO_WRONG_AT]
 
 
 @dataclass(frozen=True)

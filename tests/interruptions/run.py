@@ -38,7 +38,7 @@ from attempts import CARRIED_OUT, UNANSWERED, Attempt, Strike, Trial, strikes
 from gate import Call
 from holding import Holding
 from localstack import LocalStack, stop_on_signals
-from playbook import BLOWS, SCENES, Blown, PlaybookTrial, Scene
+from playbook import SCENES, Blown, PlaybookTrial, Scene, blows
 from processes import Processes
 from stage import Stage
 from subjects import SUBJECTS, Subject
@@ -122,7 +122,7 @@ class Runs:
             trial = PlaybookTrial(self._stage, gate, self._folder)
             calm = trial.calm(scene)
             for call in calm.writes:
-                for blow in BLOWS if self._wanted(call) else ():
+                for blow in blows(call) if self._wanted(call) else ():
                     yield self.table.told_of_playbook(trial.attempt(scene, call, blow, calm))
 
     def _wanted(self, call: Call) -> bool:

@@ -8,16 +8,13 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import many
+import pages
 from attempts import ARRIVED, CARRIED_OUT, POLITE, TWICE, UNANSWERED, WAITING, Attempt, Strike
 from gate import Call
 from playbook import BLOWS, SCENES, Blown
 
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-BEGIN = "<!-- the tables of tests/interruptions/run.py --all --write: begin -->"
-END = "<!-- the tables of tests/interruptions/run.py --all --write: end -->"
 NONE = "-"
 
 # The columns: what they are called, the moment, and the signals.
@@ -56,11 +53,7 @@ class Table:
 
     def write(self) -> None:
         """Put them between the markers of the page."""
-        text = PAGE.read_text(encoding="utf-8")
-        head, _begin, rest = text.partition(BEGIN)
-        _old, _end, tail = rest.partition(END)
-        middle = "\n".join(self._lines())
-        PAGE.write_text(f"{head}{BEGIN}\n\n{middle}\n\n{END}{tail}", encoding="utf-8")
+        pages.put(pages.RELIABILITY, "interruptions", "\n".join(self._lines()))
 
     def _lines(self) -> Iterator[str]:
         everything: list[Attempt | Blown] = [*self._tried, *self._blown]
@@ -77,14 +70,14 @@ class Table:
                 yield self._counted(name)
                 continue
             yield _row("Call", *(column for column, _moment, _numbers in _COLUMNS))
-            yield _row(*["---"] * (len(_COLUMNS) + 1))
+            yield _rule(len(_COLUMNS) + 1)
             yield from self._rows(name, calls)
         for scene in SCENES:
             yield ""
             yield f"**{scene.title}**"
             yield ""
             yield _row("Call", *(blow.name for blow in BLOWS))
-            yield _row(*["---"] * (len(BLOWS) + 1))
+            yield _rule(len(BLOWS) + 1)
             blown = [one for one in self._blown if one.scene is scene]
             for call in dict.fromkeys(one.call for one in blown):
                 came = {one.blow: _word(one) for one in blown if one.call == call}
@@ -125,3 +118,7 @@ def _word(one: Attempt | Blown) -> str:
 
 def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _rule(columns: int) -> str:
+    return "|---" * columns + "|"
