@@ -14,6 +14,7 @@ from ansible_collections.sealed.s3.plugins.plugin_utils import fleet, fleet_plan
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "of": {"type": "str", "choices": ["posture", "keys", "seal"], "required": True},
     "failure": {"type": "str"},
+    "changed": {"type": "bool", "default": False},
 }
 _FOUND = ("way", "bucket", "region", "msg", "compliance", "findings", "plan")
 _TOLD = ("changed", "msg", "steps", "backup_file", "diff", "warnings")
@@ -37,7 +38,8 @@ class ActionModule(ActionBase):
         if options["of"] == "keys":
             told["left"] = found is not None and fleet.Answers("keys").of(host) is not None
             if options["failure"]:
-                fleet.Answers("keys-failed").keep(host, {"msg": options["failure"]})
+                kept_failure = {"msg": options["failure"], "changed": options["changed"]}
+                fleet.Answers("keys-failed").keep(host, kept_failure)
         elif found is not None and options["of"] == "posture":
             told.update(_of_posture(found))
         elif found is not None:
@@ -45,10 +47,21 @@ class ActionModule(ActionBase):
             told["left"] = kept is None and found["way"] == fleet_plan.ROLE
             if kept is not None:
                 told.update(_of_seal(kept, variables.get("__encrypted_s3_key_done") or {}))
-                failed = fleet.Answers("keys-failed").of(host)
-                if failed is not None:
-                    told.update(failed=True, msg=f"{failed['msg']} (The bucket itself: {told['msg']})")
+                told.update(_of_the_key(host, found, told))
         return {**result, "changed": False, **told}
+
+
+def _of_the_key(host: str, found: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """What else is told where the host's key could not be made or settled, by itself or by the host that was to."""
+    failed = fleet.Answers("keys-failed").of(host)
+    if failed is not None:
+        changed = bool(told.get("changed") or failed["changed"])
+        return {"failed": True, "changed": changed, "msg": f"{failed['msg']} The bucket itself: {told['msg']}"}
+    maker = found.get("key_host")
+    failed = fleet.Answers("keys-failed").of(maker) if maker and told.get("failed") else None
+    if failed is None:
+        return {}
+    return {"msg": f"{told['msg']} Host {maker} was to make the key, and that failed. {failed['msg']}"}
 
 
 def _of_posture(kept: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,10 @@ options:
       - With O(of=keys), why the key that this host makes for others could not be made or settled. It is kept, and told
         with O(of=seal).
     type: str
+  changed:
+    description: With O(failure), whether something was changed before that.
+    type: bool
+    default: false
 attributes:
   action:
     description: Is an action plugin, no code runs on the host.

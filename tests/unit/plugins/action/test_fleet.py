@@ -191,8 +191,30 @@ def test_a_key_that_is_not_ready_fails_its_host_at_the_end(monkeypatch: pytest.M
     assert not told.get("failed")
     seal(play, Seal(lambda args: {"buckets": [sealed(entry) for entry in args["buckets"]]}))
     assert outcome(play, "a", "seal")["failed"]
-    assert outcome(play, "a", "seal")["msg"] == "Denied. (The bucket itself: Done: guard.)"
+    assert outcome(play, "a", "seal")["msg"] == "Denied. The bucket itself: Done: guard."
     assert not outcome(play, "b", "seal").get("failed")
+
+
+def test_a_key_that_was_not_made_is_told_by_those_that_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = FakePlay({"a": KEYED, "b": KEYED, "c": {**KEYED, "encrypted_s3_key_alias": "other"}})
+    read(play, Info(dict.fromkeys("abc", ("guard", "create_key"))), monkeypatch)
+    options = {"of": "keys", "failure": "kms:CreateAlias is denied.", "changed": True}
+    play.action(fleet_outcome.ActionModule, **options).run(task_vars={**play.task_vars, "inventory_hostname": "a"})
+
+    def answer(args: dict[str, Any]) -> dict[str, Any]:
+        none = {"failed": True, "changed": False, "steps": [], "msg": "There is no such key."}
+        return {"buckets": [{**sealed(entry), **none} for entry in args["buckets"]]}
+
+    seal(play, Seal(answer))
+    maker, waiting, other = (outcome(play, host, "seal") for host in "abc")
+    assert (maker["changed"], maker["msg"]) == (
+        True,
+        "kms:CreateAlias is denied. The bucket itself: There is no such key.",
+    )
+    assert waiting["msg"] == (
+        "There is no such key. Host a was to make the key, and that failed. kms:CreateAlias is denied."
+    )
+    assert other["msg"] == "There is no such key."
 
 
 def test_a_host_whose_variables_fail_in_between_is_not_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
