@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import itertools
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-
-import service_authorization
 from accounts import Account
 from gate import Aim, Gate, Microbursts
 from kinds import BY_NAME, FAULTS, SLOW, STALE
 from trial import DONE, NOTHING, PART, SENTENCES, UNKNOWN, Expected, Tried
 
+from ansible_collections.sealed.s3.tests.unit import service_authorization
 from playbooks import ENCRYPT, HostRan, Ran, run, secrets_in
 
 # How many cases run at once in one ansible-playbook.
@@ -30,9 +26,17 @@ READ_TIMEOUT = 1.5
 _CONFIG = {"connect_timeout": 20, "read_timeout": 30, "retries": {"mode": "standard", "total_max_attempts": 3}}
 _ACTION = re.compile(r"\b(?:s3|kms|sts):[A-Z][A-Za-z]+")
 _NOT_KNOWN = re.compile(r"not known whether|could not be read again|could not be looked for|Could not look for a key")
-_WRITES = ("Create", "Delete", "Disable", "Enable", "Put", "Tag", "Update")
-# Read by modules of ours alone, which are tried with all faults by themselves.
-_TRIED_ALONE = ("GetCallerIdentity", "GetBucketEncryption", "GetBucketPolicy", "GetPublicAccessBlock")
+# Of what amazon.aws reads, after it has created something.
+_READS = ("ListAliases", "ListGrants", "GetBucketVersioning", "GetBucketAcl")
+# What it writes. Modules of ours, and what they write, are tried with all faults by themselves.
+_WRITES = (
+    "CreateAlias",
+    "CreateBucket",
+    "CreateKey",
+    "PutBucketTagging",
+    "PutBucketVersioning",
+    "PutPublicAccessBlock",
+)
 
 
 def _nothing(_account: Account) -> None:
@@ -58,7 +62,7 @@ class RoleSubject:
     """A run.
 
     :ivar title: for the table.
-    :ivar faults: those that every call that changes something meets; all of them where empty.
+    :ivar faults: those that what amazon.aws writes meets; all of them where empty.
     :ivar sealed: whether the buckets are sealed before it.
     """
 
@@ -80,7 +84,8 @@ _ALL = {
     "encrypted_s3_key_tags": {"team": "uploads"},
     "encrypted_s3_key_rotation_days": 180,
 }
-_DIFFER_MOST = ("throttled", "lost", "denied")
+_DIFFER_MOST = ("lost", "denied")
+ALL = tuple(fault.name for fault in FAULTS if fault.own != STALE)
 
 ROLE_SUBJECTS = (
     RoleSubject("role", "the role, neither bucket nor key is there", _nothing, _ALL),
@@ -137,24 +142,19 @@ class RoleTrial:
             return Expected(tuple(account.gate.seen), account.wanted(account.observe()))
 
     def cases(self, subject: RoleSubject, expected: Expected) -> Iterator[Aim]:
-        """Each call that changes something with each fault, and each that reads where it is denied and throttled.
+        """What amazon.aws writes with each fault, all else with those that differ most; reads where they are denied.
 
-        What the modules of this collection read and write is tried with all faults by itself.
+        Those that pass when they are tried again strike once, the others last.
         """
         for call in dict.fromkeys(expected.calls):
+            if call.reads:
+                first = call.number == 1
+                meets = (("denied",) if first else ()) + (("throttled",) if first and call.operation in _READS else ())
+            else:
+                meets = ALL if call.operation in _WRITES and not subject.faults else _DIFFER_MOST
             for fault in FAULTS:
-                if not fault.concerns(call.service) or fault.own == STALE:
-                    continue
-                if fault.name in ("denied", "expired"):
-                    lasting = True
-                elif call.reads and (fault.name != "throttled" or call.operation in _TRIED_ALONE):
-                    continue
-                else:
-                    lasting = False
-                if call.reads and (call.number > 1 or fault.name == "expired"):
-                    continue
-                if not subject.faults or fault.name in subject.faults:
-                    yield Aim(fault, call, lasting)
+                if fault.name in meets and fault.concerns(call.service):
+                    yield Aim(fault, call, lasting=fault.name in ("denied", "expired"))
 
     def attempts(self, subject: RoleSubject, aims: Sequence[Aim], expected: Expected) -> Iterator[Tried]:
         """Try these, many at once."""

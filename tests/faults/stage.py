@@ -31,13 +31,15 @@ SECRETS = {
     "session_token": "session-token-that-nobody-may-see",
 }
 ACCESS_KEY = "test"
-READ_TIMEOUT = 0.8
-# Three tries instead of five, and no long waits for an answer: the waits between tries are not waited at all.
+# Three tries instead of five. The waits between tries are not waited at all.
 AWS_CONFIG = {
-    "connect_timeout": 2,
-    "read_timeout": READ_TIMEOUT,
+    "connect_timeout": 20,
+    "read_timeout": 30,
     "retries": {"mode": "standard", "total_max_attempts": 3},
 }
+# Where an answer is to be too slow, that is held back for longer than this. Elsewhere nothing is.
+READ_TIMEOUT = 0.4
+IMPATIENT = {**AWS_CONFIG, "read_timeout": READ_TIMEOUT}
 # One for all: each session reads botocore's data anew.
 SDK_SESSION = boto3.session.Session(
     aws_access_key_id=ACCESS_KEY,

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from gate import Call
 from kinds import FAULTS, Fault
+from pages import RELIABILITY, put
 from trial import Named, Tried
 
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-BEGIN = "<!-- the table of tests/faults/run.py --all --write: begin -->"
-END = "<!-- the table of tests/faults/run.py --all --write: end -->"
 NONE = "-"
 
 
@@ -59,15 +56,15 @@ def lines(table: Sequence[Row], struck: Sequence[Tried], faults: Sequence[Fault]
             if row.subject.title == title:
                 told.append(f"| {row.call} | " + " | ".join(row.cells[fault.name] for fault in faults) + " |")
         told.append("")
-    told += ["| Fault | What happens | Injected by |", "|---|---|---|"]
-    told += [f"| {fault.name} | {fault.meaning} | {fault.injected_by} |" for fault in faults]
     return told
 
 
-def write(table: Sequence[Row], struck: Sequence[Tried], faults: Sequence[Fault]) -> None:
-    """Put it between the markers of the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    head, _begin, rest = text.partition(BEGIN)
-    _old, _end, tail = rest.partition(END)
-    middle = "\n".join(lines(table, struck, faults))
-    PAGE.write_text(f"{head}{BEGIN}\n\n{middle}\n\n{END}{tail}", encoding="utf-8")
+def legend(faults: Sequence[Fault]) -> list[str]:
+    """What each fault is."""
+    told = ["| Fault | What happens | Injected by |", "|---|---|---|"]
+    return told + [f"| {fault.name} | {fault.meaning} | {fault.injected_by} |" for fault in faults]
+
+
+def write(part: str, table: Sequence[Row], struck: Sequence[Tried], faults: Sequence[Fault]) -> None:
+    """Put it between the markers of its part of the page."""
+    put(RELIABILITY, part, "\n".join(lines(table, struck, faults)))

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gate import Aim, Call, Gate
-from kinds import FAULTS, STALE
-from stage import SECRETS, Modules, Ran, Stage, Target, foreign_in
+from kinds import FAULTS, SLOW, STALE
+from stage import IMPATIENT, SECRETS, Modules, Ran, Stage, Target, foreign_in
 from subjects import Subject
 
 # What came of a run.
@@ -156,7 +156,8 @@ class Trial:
 
     def _run(self, subject: Subject, target: Target, aim: Aim | None = None) -> Ran:
         self.gate.set(aim)
-        return self.modules.run(subject.module, self.gate.url, subject.options(target))
+        slow = {"aws_config": IMPATIENT} if aim is not None and aim.fault.own == SLOW else {}
+        return self.modules.run(subject.module, self.gate.url, {**subject.options(target), **slow})
 
     @staticmethod
     def _of_others(before: Mapping[str, Any], after: Mapping[str, Any], when: str) -> list[str]:

@@ -36,7 +36,7 @@ _OURS = ("sealed.s3.", "amazon.aws.")
 _sleep = time.sleep
 _LONGEST = 0.01
 # Before botocore is imported: it takes hold of the function.
-time.sleep = lambda seconds: _sleep(min(seconds, _LONGEST))
+time.sleep = lambda seconds: _sleep(min(float(seconds), _LONGEST))
 _execute = ActionBase._execute_module
 # Imported once, before Ansible forks.
 for _name in (
@@ -78,7 +78,7 @@ def _in_this_process(action: Any, module_name: Any = None, module_args: Any = No
     return answer
 
 
-ActionBase._execute_module = _in_this_process
+setattr(ActionBase, "_execute_module", _in_this_process)  # noqa: B010
 
 
 class CallbackModule(CallbackBase):
