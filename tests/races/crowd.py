@@ -67,12 +67,12 @@ class Crowd:
 
 
 CROWDS = (
-    Crowd("two", "two of ours that want the same", 2, disturbed=False, alike=True, share=0.2),
-    Crowd("two-differ", "two of ours that want something else each", 2, disturbed=False, alike=False, share=0.2),
-    Crowd("two-and", "two of ours, and somebody who keeps adding", 2, disturbed=True, alike=False, share=0.2),
-    Crowd("eight", "eight of ours that want the same", 8, disturbed=False, alike=True, share=0.06),
-    Crowd("eight-differ", "eight of ours that want four things", 8, disturbed=False, alike=False, share=0.06),
-    Crowd("eight-and", "eight of ours, and somebody who keeps adding", 8, disturbed=True, alike=False, share=0.06),
+    Crowd("two", "two of ours that want the same", 2, disturbed=False, alike=True, share=0.1),
+    Crowd("two-differ", "two of ours that want something else each", 2, disturbed=False, alike=False, share=0.1),
+    Crowd("two-and", "two of ours, and somebody who keeps adding", 2, disturbed=True, alike=False, share=0.1),
+    Crowd("eight", "eight of ours that want the same", 8, disturbed=False, alike=True, share=0.04),
+    Crowd("eight-differ", "eight of ours that want four things", 8, disturbed=False, alike=False, share=0.04),
+    Crowd("eight-and", "eight of ours, and somebody who keeps adding", 8, disturbed=True, alike=False, share=0.04),
     Crowd("processes", "eight of ours as processes, and somebody who keeps adding", 8, disturbed=True, alike=False,
           processes=True, share=0.004),
 )  # fmt: skip

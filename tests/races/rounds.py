@@ -169,10 +169,16 @@ class Round:
         if of_others(self.final) != others:
             self.wrong("a further run changes statements of others")
 
-    def check_after(self) -> None:
-        """All that has to hold where somebody else wrote after ours, or before: nothing of theirs is lost."""
+    def check_after(self, *, dropped_is_named: bool = False) -> None:
+        """All that has to hold where somebody else wrote after ours, or before: nothing of theirs is lost.
+
+        :param dropped_is_named: whether statements that they have dropped have to be named.
+        """
         wrote = self.foreign.wrote
         self.check_told()
+        gone = missing(of_others(self.before), of_others(self.final))
+        if dropped_is_named and gone and not self.ran.failed:
+            self.wrong(f"dropped by others, and not named: {names(gone)}")
         self.check_pure()
         self.check_others(of_others(wrote if wrote is not None else self.before), "others wrote")
         self.check_kept()
@@ -227,7 +233,7 @@ def after_the_write(this: Round) -> None:
     seconds = 0.0 if write != this.scene.writes[-1] else this.rng.choice((0.0, 1.0, LAST_READ_BACK, None))
     this.act_after(write, this.rng.uniform(0.0, LAST_READ_BACK) if seconds is None else seconds)
     this.run()
-    this.check_after()
+    this.check_after(dropped_is_named=True)
 
 
 def between_two_writes(this: Round) -> None:
@@ -236,7 +242,7 @@ def between_two_writes(this: Round) -> None:
     calls = this.scene.calls
     this.act_before(this.rng.choice(calls[calls.index(first) + 2 : calls.index(last)]))
     this.run()
-    this.check_after()
+    this.check_after(dropped_is_named=True)
 
 
 def after_the_last_read_back(this: Round) -> None:
@@ -274,7 +280,7 @@ def stale(this: Round) -> None:
     this.gate.after = after
     this.told(f"stale for {lasts:.3f} s" + (f", and somebody writes after {seconds:.3f} s" if interferes else ""))
     this.run()
-    this.check_after()
+    this.check_after(dropped_is_named=True)
     writes = len(list(this.theatre.ledger.windows(OURS)))
     if not interferes and writes != 1:
         this.wrong(f"it wrote {writes} times where the read was only stale")
@@ -311,7 +317,7 @@ def between_two_tries(this: Round) -> None:
     this.told(f"{which} meets {fault} {times} times, and then somebody writes")
     this.gate.before, this.gate.after = before, after
     this.run()
-    this.check_after()
+    this.check_after(dropped_is_named=fault == LOST or which != this.scene.writes[0])
 
 
 @dataclass(frozen=True)
@@ -338,11 +344,11 @@ CLASSES = (
     Class("a", "(a) before the last read", before_the_last_read),
     Class("b", "(b) between the last read and the write", in_the_window),
     Class("c", "(c) after the write, up to the last read-back", after_the_write),
-    Class("move", "between the two writes of a move", between_two_writes, ("move",), 0.2),
-    Class("later", "after the last read-back, found by the next run", after_the_last_read_back, share=0.2),
-    Class("tries", "after a try of the write that failed", between_two_tries, share=0.4),
+    Class("move", "between the two writes of a move", between_two_writes, ("move",), 0.1),
+    Class("later", "after the last read-back, found by the next run", after_the_last_read_back, share=0.1),
+    Class("tries", "after a try of the write that failed", between_two_tries, share=0.3),
     Class("stale", "read-backs that show the policy of before", stale,
-          ("guard", "first", "update", "absent", "last"), 0.4),
+          ("guard", "first", "update", "absent", "last"), 0.3),
 )  # fmt: skip
 
 
@@ -351,6 +357,8 @@ def play(kind: Class, theatre: Theatre, gate: Watched, scenes: Sequence[Scene], 
     rng = random.Random(seed)
     this = Round(theatre, gate, kind.choose(scenes, rng), rng)
     kind.play(this)
+    if this.played.came == NOTHING:
+        this.wrong("it ended before anybody else came to write")
     this.told(f"msg: {this.ran.msg}")
     this.told("calls: " + ", ".join(str(call) for call in gate.seen))
     return this.played

@@ -19,9 +19,10 @@ import botocore.exceptions
 from foreign import Policy, Statement, Writer, of_the_guard
 from gate import Call
 from stage import Modules, Ran, Stage
-from watching import READ, Entry, Ledger, Schedule, Watched
+from watching import FILE, READ, WAIT, Entry, Ledger, Schedule, Watched
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws import session as sessions
+from ansible_collections.sealed.s3.plugins.module_utils.backup import Backup
 
 OURS = "ours"
 FOREIGN = "foreign"
@@ -109,7 +110,7 @@ class Theatre:
     def __init__(self, endpoint: str, folder: str) -> None:
         self.stage = Stage(endpoint)
         self.ledger = Ledger()
-        self.clock = Schedule()
+        self.clock = Schedule(lambda: self.ledger.note(Entry(OURS, WAIT)))
         self.modules = Modules(self.clock)
         self.endpoint = endpoint
         self._folder = folder
@@ -146,7 +147,16 @@ class Theatre:
 
     def run(self, kind: Kind, gate: Watched, *, keeps: bool) -> Ran:
         """Run the module of a kind."""
-        return self.modules.run(kind.module, gate.url, self.options(kind, keeps=keeps))
+        keep = Backup.keep
+
+        def kept(backup: Backup, *given: Any) -> bool:
+            written = keep(backup, *given)
+            if written:
+                self.ledger.note(Entry(OURS, FILE))
+            return written
+
+        with patch.object(Backup, "keep", kept):
+            return self.modules.run(kind.module, gate.url, self.options(kind, keeps=keeps))
 
     def prepare(self, kind: Kind, guard: tuple[Statement, ...], rng: random.Random) -> tuple[Writer, Policy]:
         """Let the bucket be as a run of a kind finds it, with other statements each time.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler
@@ -18,6 +18,8 @@ from gate import Call, Counting, answer_with, reset
 from proxy import Answer, ask, body_of
 from stage import Clock
 
+# What else takes its time.
+WAIT, FILE = "a wait", "a file"
 READ = "GetBucketPolicy"
 # SlowDown and OperationAborted.
 TURNED_AWAY = (503, 409)
@@ -26,7 +28,7 @@ WRITES = ("PutBucketPolicy", "DeleteBucketPolicy")
 
 @dataclass(frozen=True)
 class Entry:
-    """A call that was answered.
+    """A call that was answered, or what else took its time.
 
     :ivar who: whose it was.
     :ivar policy: that was read, or that is there after a write.
@@ -142,10 +144,14 @@ def error(status: int, code: str) -> Answer:
 
 
 class Schedule(Clock):
-    """A clock by which things happen while somebody waits."""
+    """A clock by which things happen while somebody waits.
 
-    def __init__(self) -> None:
+    :param told: is told of each wait.
+    """
+
+    def __init__(self, told: Callable[[], None]) -> None:
         super().__init__()
+        self._told = told
         self._coming: list[tuple[float, Callable[[], None]]] = []
 
     def begin(self) -> None:
@@ -157,14 +163,10 @@ class Schedule(Clock):
         self._coming.append((moment, happen))
 
     def sleep(self, seconds: float) -> None:
+        self._told()
         end = self.waited + seconds
         for due in sorted((one for one in self._coming if one[0] <= end), key=lambda one: one[0]):
             self._coming.remove(due)
             self.waited = max(self.waited, due[0])
             due[1]()
         self.waited = end
-
-
-def of_calls(entries: Sequence[Entry]) -> list[str]:
-    """The calls by their names, for people."""
-    return [f"{entry.who}: {entry.operation}" for entry in entries]
