@@ -28,6 +28,7 @@ from stage import ACCESS_KEY, REGION, SECRETS, Stage
 
 # Finds every process of a run, whatever session it is in.
 _MARK = "SEALED_S3_INTERRUPTED_RUN"
+_LEFT = "keys without alias"
 # What the role tags the keys with that it creates. Others make keys at the same time.
 _TAG = "SealedS3Creation"
 _WRITES = ("Create", "Delete", "Disable", "Enable", "Put", "Tag", "Update")
@@ -299,10 +300,13 @@ class PlaybookTrial:
         after = self._state(place)
         # What is not killed may come further.
         come = calm.states[calm.writes.index(call) + 1 :]
+        if blow.whom == MODULE and call.operation == "CreateKey":
+            # The role makes another one, and disables the first.
+            come = (*come, {**come[-1], _LEFT: 1})
         if after not in (come[:1] if blow.whom == EVERYTHING else come):
             tried.problems.append("the state is none of those after a step")
         interrupted = f"Interrupted by {blow.number.name} "
-        if blow.whom == MODULE and call.operation in _OURS and after != come[-1] and interrupted not in run.output:
+        if blow.whom == MODULE and call.operation in _OURS and not run.changed and interrupted not in run.output:
             tried.problems.append(f"it does not say that the module was interrupted: {run.output}")
         tried.problems += _of_others(before, after, "after the signal")
         tried.problems += self._of_backups(place, blow)
@@ -315,12 +319,12 @@ class PlaybookTrial:
         again.over()
         there = self._state(place)
         wanted = calm.states[-1]
-        tried.came = AGAIN if there["keys without alias"] == 0 else KEY_LEFT
+        tried.came = AGAIN if there[_LEFT] == 0 else KEY_LEFT
         if again.changed is None:
             yield f"a further run fails: {again.output}"
-        elif {**there, "keys without alias": 0} != wanted:
+        elif {**there, _LEFT: 0} != wanted:
             yield "after a further run, what is there is not what was wanted"
-        elif there["keys without alias"] and tried.call.operation != "CreateKey":
+        elif there[_LEFT] and tried.call.operation != "CreateKey":
             yield "a key is left over"
         yield from _of_others(before, there, "after the further run")
         if there == wanted:
@@ -367,7 +371,7 @@ class PlaybookTrial:
         state: dict[str, Any] = {
             "key": key and kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"],
             "rotated": key and kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"],
-            "keys without alias": sum(map(self._is_of_the_role, self._keys() - self._known - set(aliases.values()))),
+            _LEFT: sum(map(self._is_of_the_role, self._keys() - self._known - set(aliases.values()))),
             "encryption": None,
             "policy": None,
         }

@@ -32,7 +32,7 @@ sys.path[:0] = [str(_TESTS.parent / ".cache"), *(str(_TESTS / name) for name in 
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 
-import many
+import several
 import tables
 from attempts import CARRIED_OUT, UNANSWERED, Attempt, Strike, Trial, strikes
 from gate import Call
@@ -74,7 +74,7 @@ class Runs:
         chosen = self._options.only or ([] if self._options.all else SHORT_SUBJECTS)
         modules: dict[str, Part] = {
             **{subject.name: partial(self._of_module, subject) for subject in SUBJECTS},
-            many.NAME: self._of_many,
+            several.NAME: self._of_many,
         }
         playbooks: dict[str, Part] = {scene.name: partial(self._of_playbook, scene) for scene in SCENES}
         for parts in (modules, playbooks):
@@ -110,10 +110,10 @@ class Runs:
         with Holding(self._endpoint) as gate:
             (seal,) = (subject for subject in SUBJECTS if subject.name == "seal")
             one = Trial(self._stage, gate, self._processes).undisturbed(seal)
-            trial = many.ManyTrial(self._stage, gate, self._processes, one)
+            trial = several.ManyTrial(self._stage, gate, self._processes, one)
             calls = trial.calls()
-            self.table.add(many.NAME, many.TITLE, calls)
-            for strike in many.strikes(calls):
+            self.table.add(several.NAME, several.TITLE, calls)
+            for strike in several.strikes(calls):
                 if self._wanted(strike.call):
                     yield self.table.told(trial.attempt(strike))
 
@@ -173,7 +173,7 @@ def perform(runs: Runs, options: argparse.Namespace) -> Counts:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    names = [*(subject.name for subject in SUBJECTS), many.NAME, *(scene.name for scene in SCENES)]
+    names = [*(subject.name for subject in SUBJECTS), several.NAME, *(scene.name for scene in SCENES)]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--all", action="store_true", help="all cases, not only some")
     parser.add_argument("--only", nargs="+", choices=names, help="these runs alone")

@@ -9,8 +9,8 @@ import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import many
 import pages
+import several
 from attempts import ARRIVED, CARRIED_OUT, POLITE, TWICE, UNANSWERED, WAITING, Attempt, Strike
 from gate import Call
 from playbook import BLOWS, SCENES, Blown
@@ -66,7 +66,7 @@ class Table:
             yield ""
             yield f"**{title}**"
             yield ""
-            if name == many.NAME:
+            if name == several.NAME:
                 yield self._counted(name)
                 continue
             yield _row("Call", *(column for column, _moment, _numbers in _COLUMNS))
