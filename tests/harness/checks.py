@@ -140,14 +140,20 @@ def dev(*command: str) -> Callable[[Run], None]:
     return check
 
 
+def python(*arguments: str) -> Callable[[Run], None]:
+    """A check that is one program of ours, in the environment ``dev``."""
+    return dev("python", *arguments)
+
+
 def mypy(run: Run) -> None:
     # By way of the link, so that each file is the module that the others import.
     ours = environments.CACHE.relative_to(ROOT) / "ansible_collections" / "sealed" / "s3"
     run(program("dev", "mypy"), str(ours / "plugins"), str(ours / "tests" / "unit"),
         str(ours / "tests" / "browser"), "tests/harness", "tests/as_s3",
         "tests/enforcing", "tests/differential", "tests/mutation", "tests/benchmark", "tests/faults")  # fmt: skip
-    # Apart, because both of them have a program named run.
-    run(program("dev", "mypy"), "tests/fuzz")
+    # Apart, because each of them has a program named run.
+    for folder in ("tests/fuzz", "tests/races", "tests/interruptions"):
+        run(program("dev", "mypy"), folder)
 
 
 def unit(run: Run) -> None:
@@ -326,10 +332,6 @@ def demo(run: Run) -> None:
     run(program("dev", "python"), "tests/harness/demo.py")
 
 
-def faults(run: Run) -> None:
-    run(program("dev", "python"), "tests/faults/run.py")
-
-
 def differential(run: Run) -> None:
     run(program("dev", "pytest"), "-q", "tests/differential", env={"SEALED_S3_EXAMPLES": "6000"})
 
@@ -364,7 +366,9 @@ CHECKS = (
     Check("harness", pytest("tests/harness", "tests/as_s3"), needs=("localstack",), seconds=20),
     Check("browser", browser, needs=("browser",), seconds=60),
     Check("differential", differential, seconds=50),
-    Check("faults", faults, needs=("localstack", "faults"), seconds=30),
+    Check("faults", python("tests/faults/run.py"), needs=("localstack", "faults"), seconds=60),
+    Check("interruptions", python("tests/interruptions/run.py"), needs=("localstack",), seconds=30),
+    Check("races", python("tests/races/run.py", "--short"), needs=("localstack",), seconds=20),
     Check("fuzz", fuzz, needs=("fuzz",), seconds=60),
     Check("mutation", pytest("tests/mutation"), seconds=15),
     Check("benchmark", pytest("tests/benchmark"), seconds=5),
@@ -378,11 +382,6 @@ CHECKS = (
 
 
 TORTURE = "torture"
-
-
-def python(*arguments: str) -> Callable[[Run], None]:
-    """A check that is one program of ours, in the environment ``dev``."""
-    return dev("python", *arguments)
 
 
 def fuzz_long(run: Run) -> None:
