@@ -88,7 +88,7 @@ class ManyTrial:
         tried.struck = self.gate.struck
         if not tried.struck:
             return tried
-        after = self._observed(targets)
+        after = self._observed(targets, since=before)
         wanted = expected.wanted
         found = self._without_names(targets, after)
         tried.problems += secrets(ran)
@@ -112,17 +112,21 @@ class ManyTrial:
                 name in _said(one) for name in (target.bucket, target.key_arn, "whose credentials")
             ):
                 tried.problems.append("the sentence does not name the bucket")
-        self._again(tried, subject, targets, expected)
-        if [foreign_in(one) for one in before] != [foreign_in(one) for one in self._observed(targets)]:
+        final = self._again(tried, subject, targets, expected, after)
+        if [foreign_in(one) for one in before] != [foreign_in(one) for one in final]:
             tried.problems.append("statements of others were changed")
         return tried
 
-    def _again(self, tried: Tried, subject: ManySubject, targets: Sequence[Target], expected: Expected) -> None:
+    def _again(
+        self, tried: Tried, subject: ManySubject, targets: Sequence[Target], expected: Expected, after: _Seen
+    ) -> _Seen:
         again = self._run(subject, targets, None)
+        final = self._observed(targets, since=after)
         if again.failed or any(one.get("failed") for one in again.result["buckets"]):
             tried.problems.append(f"a further run without the fault fails: {again.output}")
-        elif self._without_names(targets, self._observed(targets)) != expected.wanted:
+        elif self._without_names(targets, final) != expected.wanted:
             tried.problems.append("after a further run without the fault, what is there is not what was wanted")
+        return final
 
     def _targets(self) -> list[Target]:
         first = self.stage.new_target()
@@ -133,8 +137,13 @@ class ManyTrial:
         asked = {"buckets": [target.bucket for target in targets], "key": targets[0].key_arn}
         return self.modules.run(subject.module, self.gate.url, {**asked, **subject.options})
 
-    def _observed(self, targets: Sequence[Target]) -> _Seen:
-        return [self.stage.observe(target) for target in targets]
+    def _observed(self, targets: Sequence[Target], *, since: _Seen | None = None) -> _Seen:
+        if since is None:
+            return [self.stage.observe(target) for target in targets]
+        return [
+            self.stage.observe(target, since=one, calls=self.gate.seen)
+            for target, one in zip(targets, since, strict=True)
+        ]
 
     @staticmethod
     def _without_names(targets: Sequence[Target], seen: _Seen) -> _Seen:

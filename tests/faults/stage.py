@@ -12,7 +12,7 @@ import itertools
 import json
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
@@ -20,6 +20,7 @@ from unittest.mock import patch
 import boto3
 import botocore.exceptions
 from ansible.module_utils.testing import patch_module_args
+from gate import Call
 
 from ansible_collections.sealed.s3.plugins.module_utils import runner
 from ansible_collections.sealed.s3.plugins.module_utils.aws import session as sessions
@@ -152,14 +153,31 @@ class Stage:
             ],
         }
 
-    def observe(self, target: Target) -> dict[str, Any]:
-        """All that our modules could change."""
+    def observe(
+        self, target: Target, *, since: Mapping[str, Any] | None = None, calls: Iterable[Call] = ()
+    ) -> dict[str, Any]:
+        """All that our modules could change.
+
+        :param since: what was observed before.
+        :param calls: all that were made since then: what none of them writes is as it was, and is not read again.
+        """
+        written = {call.service for call in calls if not call.reads}
+        found = dict(since or {})
+        if since is None or "s3" in written:
+            found.update(self._bucket(target))
+        if since is None or "kms" in written:
+            found.update(self._key(target))
+        return found
+
+    def _bucket(self, target: Target) -> dict[str, Any]:
+        encryption = self.s3.get_bucket_encryption(Bucket=target.bucket)["ServerSideEncryptionConfiguration"]
+        return {"policy": self._policy(target), "encryption": encryption}
+
+    def _key(self, target: Target) -> dict[str, Any]:
         key = {"KeyId": target.key_arn}
         rotation = self.kms.get_key_rotation_status(**key)
         tags = self.kms.list_resource_tags(**key)["Tags"]
         return {
-            "policy": self._policy(target),
-            "encryption": self.s3.get_bucket_encryption(Bucket=target.bucket)["ServerSideEncryptionConfiguration"],
             "key_policy": json.loads(self.kms.get_key_policy(PolicyName="default", **key)["Policy"]),
             "description": self.kms.describe_key(**key)["KeyMetadata"].get("Description"),
             "rotation": [rotation["KeyRotationEnabled"], rotation.get("RotationPeriodInDays")],

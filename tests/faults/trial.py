@@ -113,7 +113,7 @@ class Trial:
         before = self.stage.observe(target)
         ran = self._run(subject, target, aim)
         tried.struck = self.gate.struck
-        after = self.stage.observe(target)
+        after = self.stage.observe(target, since=before, calls=self.gate.seen)
         if not tried.struck:
             return tried
 
@@ -135,7 +135,7 @@ class Trial:
 
         self.gate.set(None)
         again = self._run(subject, target)
-        final = self.stage.observe(target)
+        final = self.stage.observe(target, since=after, calls=self.gate.seen)
         if again.failed:
             problems.append(f"a further run without the fault fails: {again.msg or again.crashed}")
         elif target.without_names(final) != expected.wanted:

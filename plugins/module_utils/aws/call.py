@@ -78,7 +78,8 @@ have written it meanwhile, and S3 has no condition for them."""
 # botocore's retry modes do not.
 CONFLICT_WAITS = (0.5, 1.0, 2.0, 4.0)
 _JITTER = random.SystemRandom()
-_CONFLICTS = frozenset(("OperationAborted", "ConditionalRequestConflict"))
+# A HEAD is answered with the status alone.
+_CONFLICTS = frozenset(("OperationAborted", "ConditionalRequestConflict", "409"))
 
 _DENIED = frozenset(
     (

@@ -297,6 +297,12 @@ def test_a_head_has_no_text_that_could_be_cut(aws: FakeAws) -> None:
     assert aws.calls == ["HeadBucket"]
 
 
+def test_a_head_tells_a_conflict_by_its_status_alone(aws: FakeAws) -> None:
+    aws.fail("HeadBucket", Fault("409", "Conflict", 409))
+    call(aws.client("s3", REGION), "HeadBucket", asked="find it", Bucket=BUCKET)
+    assert aws.calls == ["HeadBucket"] * 2
+
+
 def test_a_write_is_not_made_twice_for_a_cut_answer(aws: FakeAws) -> None:
     aws.fail("PutBucketPolicy", Fault("400", "", 400))
     with pytest.raises(AwsError):
