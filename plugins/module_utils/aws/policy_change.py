@@ -233,13 +233,14 @@ class _Writing:
                 if not turned_away(error):
                     raise
             fleet.rest(jittered(wait))
-            found = self._bucket.policy()
-            if not documents.equal(found, self._there):
-                if self._written:
-                    self._expect(found)
-                wanted = self._plan(found) if self._written else self._begin(found)
-                if not wanted.merge.changed:
-                    return wanted, None
+            if self._written:
+                # What others have written since may not be read yet.
+                self._read_back(None)
+                wanted = self._plan(self._there)
+            else:
+                wanted = self._begin(self._bucket.policy())
+            if not wanted.merge.changed:
+                return wanted, None
         return wanted, _put_or_lose(self._bucket, wanted.merge.document)
 
     def _look_after(self, sent: Plan, lost: AwsError | None) -> Plan | None:

@@ -826,6 +826,29 @@ def test_a_later_write_that_was_turned_away_is_planned_anew_as_well(
     assert same(ended["policy"], json.loads(str(bucket.policy)))
 
 
+def test_a_later_write_that_was_turned_away_is_not_made_on_a_stale_read(aws: FakeAws, bucket: FakeBucket) -> None:
+    """What somebody else has written after us would be gone without a trace."""
+    bucket.put_policy(FOREIGN)
+    theirs = {**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]}
+
+    def write_after_us() -> None:
+        bucket.put_policy(theirs)
+        aws.fail("PutBucketPolicy", TURNED_AWAY[0])
+        turns = itertools.count(1)
+
+        def lag(_seconds: float) -> None:
+            # The first wait is for a second read of what they wrote, the second one for another try.
+            if next(turns) == 2:
+                bucket.lagging["policy"] = json.dumps(FOREIGN)
+                bucket.stale_reads = 2
+
+        aws.waiting.append(lag)
+
+    aws.once_after("PutBucketPolicy", write_after_us)
+    assert not settle(aws).failed
+    assert bucket.sids == ["Readers", None, "Writers", *OUR_SIDS]
+
+
 LOST = Fault("InternalError", "We encountered an internal error.", 500)
 
 
