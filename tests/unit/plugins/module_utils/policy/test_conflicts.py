@@ -195,6 +195,17 @@ def test_the_articles_statement_depends_on_the_reading() -> None:
     assert find(deny({"StringNotEquals": {SSE: "aws:kms"}}), enforcement="require_headers") == []
 
 
+def test_a_statement_may_deny_under_the_other_reading_alone() -> None:
+    (found,) = find(deny({"Null": {KEY_ID: "false", SSE: "true"}}))
+    assert (found.id, found.severity) == ("depends_on_key_id_model", "warning")
+    assert "with the key that it will use" in found.message
+
+
+def test_a_wrong_form_is_named_where_it_denies_nothing_that_the_guard_allows() -> None:
+    (found,) = find(deny({"StringNotEquals": {SSE: "aws:kms", KEY_ID: KEY}}), enforcement="require_headers")
+    assert (found.id, found.severity, found.requests) == ("both_keys_in_one_operator", "warning", ())
+
+
 def test_a_statement_that_names_the_previous_key_stops_the_key_change() -> None:
     assert named(deny(NOT_KEY), accepted_keys=(OTHER_KEY,)) == [("denies_uploads", "conflict")]
     both = deny({"StringNotEquals": {KEY_ID: [KEY, OTHER_KEY]}})
