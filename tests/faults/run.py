@@ -44,13 +44,8 @@ from trial import Expected, Named, Trial, Tried
 # they pass when tried again.
 SHORT_SUBJECTS = ("policy", "key", "seal", "role")
 SHORT_CALLS = ("GetBucketPolicy", "PutBucketPolicy", "PutBucketEncryption", "PutKeyPolicy", "TagResource")
-SHORT_FAULTS = ("lost", "half", "denied", "stale")
-SHORT_OF_ROLE = (
-    ("CreateKey", "lost"),
-    ("CreateAlias", "denied"),
-    ("PutBucketTagging", "denied"),
-    ("ListGrants", "denied"),
-)
+SHORT_FAULTS = ("lost", "denied", "stale")
+SHORT_OF_ROLE = (("CreateKey", "lost"), ("CreateAlias", "denied"), ("PutBucketTagging", "denied"))
 
 NAMES = [subject.name for subject in (*SUBJECTS, *MANY_SUBJECTS, *ROLE_SUBJECTS)]
 
