@@ -185,7 +185,7 @@ class _Writing:
         try:
             for _attempt in range(WRITES):
                 sent, lost = self._send(wanted)
-                if not self._written:
+                if not self._earlier:
                     planned = sent
                 more = self._look_after(sent, lost) if sent.merge.changed else None
                 if more is None:
@@ -233,8 +233,8 @@ class _Writing:
                 if not turned_away(error):
                     raise
             fleet.rest(jittered(wait))
-            if self._written:
-                # What others have written since may not be read yet.
+            if self._earlier:
+                # One was sent before. What others have written since may not be read yet.
                 self._read_back(None)
                 wanted = self._plan(self._there)
             else:
@@ -302,6 +302,9 @@ class _Writing:
         if self._was_there(found):
             if lost is None:
                 raise self._not_there(waited)
+            if not documents.equal(found, self._earlier[-1]):
+                lost.args = (f"{lost} What S3 shows is older than the policy that was merged with.",)
+                raise UnknownOutcome(lost, "the policy was written")
             # So it can be written again, on what was just read.
             self._failed = lost
             self._kept.pop()

@@ -893,6 +893,70 @@ def test_a_write_that_fails_each_time_and_is_not_there_changed_nothing(aws: Fake
     assert aws.writes == ["PutBucketPolicy"] * policy_change.WRITES
 
 
+def test_a_later_write_whose_answer_is_lost_is_not_made_again_on_a_stale_read(aws: FakeAws, bucket: FakeBucket) -> None:
+    """S3 shows what was there before somebody else wrote: theirs would be gone without a trace."""
+    bucket.put_policy(FOREIGN)
+    theirs = {**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]}
+
+    def lag() -> None:
+        bucket.lagging["policy"] = json.dumps(FOREIGN)
+        bucket.stale_reads = 99
+        raise LOST
+
+    # What they wrote is read twice, with a wait in between; then it is merged with.
+    waited = iter([lambda: aws.once_after("PutBucketPolicy", lag)])
+    aws.waiting.append(lambda _seconds: next(waited, lambda: None)())
+    aws.once_after("PutBucketPolicy", lambda: bucket.put_policy(theirs))
+    ended = settle(aws)
+    assert "AWS failed with InternalError" in ended.msg
+    assert "What S3 shows is older than the policy that was merged with" in ended.msg
+    assert "It is not known whether the policy was written. Run again" in ended.msg
+    assert ended["changed"] is True
+    assert bucket.sids == ["Readers", None, "Writers", *OUR_SIDS]
+    assert aws.writes == ["PutBucketPolicy"] * 2
+
+
+def test_a_write_whose_answer_was_lost_before_is_not_made_on_a_stale_read(aws: FakeAws, bucket: FakeBucket) -> None:
+    """The one that got no answer is overwritten, and the next one is turned away."""
+    bucket.put_policy(FOREIGN)
+    theirs = {**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]}
+
+    def write_after_us() -> None:
+        bucket.put_policy(theirs)
+        aws.fail("PutBucketPolicy", TURNED_AWAY[0])
+        turns = itertools.count(1)
+
+        def lag(_seconds: float) -> None:
+            # The first wait is for a second read of what they wrote, the second one for another try.
+            if next(turns) == 2:
+                bucket.lagging["policy"] = json.dumps(FOREIGN)
+                bucket.stale_reads = 2
+
+        aws.waiting.append(lag)
+        raise LOST
+
+    aws.once_after("PutBucketPolicy", write_after_us)
+    ended = settle(aws)
+    assert not ended.failed
+    assert ended["changed"] is True
+    assert bucket.sids == ["Readers", None, "Writers", *OUR_SIDS]
+
+
+def test_a_write_whose_answer_was_lost_and_that_shows_late_is_a_change(aws: FakeAws, bucket: FakeBucket) -> None:
+    bucket.put_policy(FOREIGN)
+
+    def lag() -> None:
+        bucket.stale_reads = 1 + len(policy_change.STALE_WAITS)
+        aws.fail("PutBucketPolicy", TURNED_AWAY[0])
+        raise LOST
+
+    aws.once_after("PutBucketPolicy", lag)
+    ended = settle(aws)
+    assert ended["changed"] is True
+    assert same(ended["previous_policy"], FOREIGN)
+    assert aws.writes == ["PutBucketPolicy"] * 2
+
+
 def test_a_write_that_may_have_come_through_and_cannot_be_looked_at_is_told_as_a_change(
     aws: FakeAws, bucket: FakeBucket
 ) -> None:
