@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -167,21 +168,25 @@ def _write_policy(key: Key, spec: key_policy.KeyPolicySpec, before: documents.Do
     :raises AwsError, PolicyError: with ``changed`` in the details where it is known whether the policy was written.
     """
     written = False
+    earlier: list[documents.Document] = []
     try:
         for _attempt in range(POLICY_TRIES):
             merged = key_policy.merge(before, spec)
             if not merged.changed or merged.document is None:
                 return before
             key_policy.check_size(merged.document)
+            earlier.append(before)
             lost = _put_or_lose(key, merged.document, spec)
             written = written or lost is None
-            there = _read_back(key, before=before, written=merged.document, lost=lost)
+            there = _read_back(key, earlier=earlier, written=merged.document, lost=lost)
             if lost is not None and documents.equal(there, before):
                 lost.args = (f"{lost} It was read again, and it is as it was before.",)
                 raise lost
+            if _was_there(there, earlier):
+                raise _not_there(key) if lost is None else UnknownOutcome(lost, "the policy was written")
             written = True
             if not key_policy.merge(there, spec).changed:
-                _check_lost(key, before, there)
+                _check_lost(key, earlier, there)
                 return there
             before = there
     except (AwsError, PolicyError) as error:
@@ -194,8 +199,21 @@ def _write_policy(key: Key, spec: key_policy.KeyPolicySpec, before: documents.Do
     )
 
 
-def _check_lost(key: Key, before: documents.Document, there: documents.Document) -> None:
-    lost = lost_statements(before, there)
+def _was_there(there: documents.Document, earlier: Sequence[documents.Document]) -> bool:
+    return any(documents.equal(there, one) for one in earlier)
+
+
+def _not_there(key: Key) -> Refused:
+    return Refused(
+        f"The policy of key {key.arn} was written, and it still reads as it was before after "
+        f"{sum(READ_BACK_WAITS):g} seconds more. Either KMS has not caught up, or someone else has put the earlier "
+        "policy back since. It was not written again, because that could overwrite what others have written. Run again "
+        "in a while: what is done is not done twice."
+    )
+
+
+def _check_lost(key: Key, earlier: Sequence[documents.Document], there: documents.Document) -> None:
+    lost = dict.fromkeys(name for policy in earlier for name in lost_statements(policy, there))
     if lost:
         raise Refused(
             f"The policy of key {key.arn} was written, and statements that were there before are not there "
@@ -216,12 +234,12 @@ def _put_or_lose(key: Key, document: documents.Document, spec: key_policy.KeyPol
 
 
 def _read_back(
-    key: Key, *, before: documents.Document, written: documents.Document, lost: AwsError | None
+    key: Key, *, earlier: Sequence[documents.Document], written: documents.Document, lost: AwsError | None
 ) -> documents.Document:
     try:
         there = key.policy()
         for wait in READ_BACK_WAITS:
-            if documents.equal(there, written) or not documents.equal(there, before):
+            if documents.equal(there, written) or not _was_there(there, earlier):
                 break
             interruption.wait(wait)
             there = key.policy()

@@ -251,6 +251,49 @@ def test_a_write_that_is_not_visible_at_once_is_waited_for(aws: FakeKms, waits: 
     assert "SealedS3KeyUsers" in sids(aws, arn)
 
 
+def show_instead(aws: FakeKms, arn: str, policy: str) -> None:
+    """Let each read show this policy from now on, whatever is written."""
+
+    def show(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "GetKeyPolicy":
+            aws.of(arn)["policy"] = policy
+
+    aws.before.append(show)
+
+
+def test_a_write_that_does_not_become_visible_is_not_made_again(aws: FakeKms, waits: list[float]) -> None:
+    """What others have written since, and KMS does not show either, would be gone."""
+    arn = aws.add_key()
+    show_instead(aws, arn, aws.of(arn)["policy"])
+    with pytest.raises(Refused, match=r"still reads as it was before after 7\.5 seconds more") as stopped:
+        settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert stopped.value.details["changed"] is True
+    assert waits == list(key_change.READ_BACK_WAITS)
+    assert aws.writes == ["PutKeyPolicy"]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_was_there_before_somebody_else_wrote_is_not_written_on(aws: FakeKms, answered: bool) -> None:
+    arn = aws.add_key()
+    first = aws.of(arn)["policy"]
+
+    def write_after_us(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "GetKeyPolicy" and aws.writes == ["PutKeyPolicy"]:
+            aws.of(arn)["policy"] = first
+            add_to_policy(aws, arn, THEIRS)
+        elif operation == "PutKeyPolicy" and aws.writes == ["PutKeyPolicy"] * 2:
+            aws.before.clear()
+            show_instead(aws, arn, first)
+            if not answered:
+                raise LOST
+
+    aws.before.append(write_after_us)
+    with pytest.raises(AwsError, match="still reads as it was" if answered else "It is not known whether") as stopped:
+        settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert stopped.value.details["changed"] is True
+    assert aws.writes == ["PutKeyPolicy"] * 2
+
+
 def test_somebody_else_who_writes_after_us_is_merged_with(aws: FakeKms) -> None:
     arn = aws.add_key()
     overwrites = [1]
