@@ -46,7 +46,9 @@ class ActionModule(ActionBase):
                 ("of", "run", ["result", "plan"]),
             ],
         )
-        return {**result, **_told(options)}
+        # A check run has done nothing, whatever it has foretold.
+        done = [] if self._task.check_mode else options["done"]
+        return {**result, **_told({**options, "done": done})}
 
 
 def _told(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -161,6 +161,8 @@ def of_key(
     """
     failure = sentence(result, asked)
     leads = "key_arn" in result or (result.get("error") or {}).get("code") == "AlreadyExistsException"
+    if "kms_keys" not in found and _made_nothing(result):
+        return Outcome(False, False, failure)
     if "kms_keys" not in found:
         unseen = sentence(found, "look for a key that this run may have created")
         told = f"{unseen} It has the tag {_TAG}={creation}. Disable it: it has no alias and seals nothing."
@@ -174,6 +176,14 @@ def of_key(
     else:
         told = " ".join(_disabled(one) for one in disabled)
     return Outcome(False, bool(keys), f"{failure} {told}")
+
+
+def _made_nothing(result: Mapping[str, Any]) -> bool:
+    """Whether KMS has refused to create a key, and was asked only once."""
+    found = _ANSWERED.search(str(result.get("msg") or ""))
+    status = (result.get("response_metadata") or {}).get("http_status_code") or 0
+    refused = found is not None and found["operation"] == "CreateKey" and 400 <= status < 500
+    return refused and result.get("attempts", 1) == 1
 
 
 def lost(disabled: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -204,7 +214,7 @@ def of_run(result: Mapping[str, Any], *, plan: Mapping[str, Any], done: Sequence
     changed = bool(done) or bool(result.get("changed"))
     if done:
         told.append(f"Done before that: {', '.join(done)}.")
-    elif not changed:
+    elif not changed and "Nothing was changed." not in told[0]:
         told.append("Nothing was changed.")
     if names:
         told.append(f"Not finished: {', '.join(names)}.")

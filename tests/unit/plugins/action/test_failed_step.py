@@ -35,8 +35,8 @@ def denied(operation: str, before: str = "Failed") -> dict[str, Any]:
     }
 
 
-def told(**options: Any) -> dict[str, Any]:
-    task = mock.MagicMock(spec=Task, args=options, check_mode=False, async_val=0, diff=True)
+def told(*, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+    task = mock.MagicMock(spec=Task, args=options, check_mode=check_mode, async_val=0, diff=True)
     parts = {
         name: mock.MagicMock() for name in ("connection", "play_context", "loader", "templar", "shared_loader_obj")
     }
@@ -186,6 +186,19 @@ def test_a_key_without_its_alias(
     assert expected in result["msg"]
 
 
+def test_a_key_that_kms_has_refused_to_create_is_not_to_be_looked_for() -> None:
+    refused = denied("CreateKey")
+    result = of_key({**refused, "attempts": 1}, denied("ListKeys"))
+    assert result["failed"]
+    assert not result["changed"]
+    assert "kms:CreateKey is denied" in result["msg"]
+    assert "SealedS3Creation" not in result["msg"]
+    # The answer to an attempt before may have been lost.
+    result = of_key({**refused, "attempts": 2}, denied("ListKeys"))
+    assert result["changed"]
+    assert "SealedS3Creation=abc" in result["msg"]
+
+
 def test_a_lost_key_that_could_not_be_disabled_is_named() -> None:
     assert told(of="lost_keys", disabled=[DISABLED])["sentences"] == []
     (said,) = told(of="lost_keys", disabled=[DISABLED, NOT_DISABLED])["sentences"]
@@ -215,6 +228,17 @@ def test_nothing_is_told_as_nothing() -> None:
     assert result["msg"] == (
         f"The task failed, and said nothing. Nothing was changed. Not finished: settle the bucket. {RUN_AGAIN}"
     )
+
+
+def test_what_the_task_has_said_is_not_said_again() -> None:
+    said = of_run({"msg": f"Interrupted by SIGTERM. Nothing was changed. {RUN_AGAIN}"})["msg"]
+    assert said.count("Nothing was changed.") == said.count("Run again") == 1
+
+
+def test_a_check_run_has_done_nothing() -> None:
+    result = told(of="run", result={"msg": "It failed."}, plan=FRESH, done=["key"], check_mode=True)
+    assert not result["changed"]
+    assert "It failed. Nothing was changed. Not finished: create the key" in result["msg"]
 
 
 def test_what_the_task_told_is_kept() -> None:
