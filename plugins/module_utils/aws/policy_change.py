@@ -45,6 +45,11 @@ _YOUNG_ACTIONS = (
     ("s3:PutEncryptionConfiguration", "encryption_admins to an empty list"),
 )
 
+_NO_SUCH_PRINCIPAL = (
+    "A user, a role or an account that it names does not exist, or no longer. Find out which, and take it out of the "
+    "policy."
+)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -358,7 +363,7 @@ def _put(bucket: Bucket, document: Document | None) -> None:
         bucket.put_policy(document)
     except AwsError as error:
         if error.code == "MalformedPolicy":
-            raise Refused(f"{error} {_malformed(document)}", code=error.code, **error.details) from error
+            raise Refused(f"{error} {_malformed(document, str(error))}", code=error.code, **error.details) from error
         if error.code in ("PolicyTooLarge", "EntityTooLarge"):
             raise Refused(
                 f"{error} It has {documents.size(document)} bytes, and S3 takes {documents.MAX_SIZE}. Shorten the "
@@ -368,9 +373,11 @@ def _put(bucket: Bucket, document: Document | None) -> None:
         raise
 
 
-def _malformed(document: Document) -> str:
+def _malformed(document: Document, said: str) -> str:
     """What may have made the service refuse the policy, which was valid as far as can be told here."""
     advice = [sentence for sentence in [deleted.not_taken_back(document)] if sentence]
+    if "invalid principal" in said.lower():
+        return advice[0] if advice else _NO_SUCH_PRINCIPAL
     actions = {statement.get("Action") for statement in document.statements if is_ours(statement)}
     young = [f"{action} (set {option})" for action, option in _YOUNG_ACTIONS if action in actions]
     if young:

@@ -721,6 +721,13 @@ def test_a_principal_that_was_deleted_is_named(aws: FakeAws, bucket: FakeBucket)
     assert "AROAJQABLZS4A3QDU576Q in Readers" in ended.msg
 
 
+def test_a_principal_that_s3_does_not_know_is_no_matter_of_the_guard(aws: FakeAws, bucket: FakeBucket) -> None:
+    aws.fail("PutBucketPolicy", Fault("MalformedPolicy", "Invalid principal in policy", 400))
+    ended = settle(aws)
+    assert "A user, a role or an account that it names does not exist, or no longer." in ended.msg
+    assert "UpdateObjectEncryption" not in ended.msg
+
+
 def test_a_canonical_user_that_s3_changes_to_its_account_is_not_lost(aws: FakeAws, bucket: FakeBucket) -> None:
     bucket.put_policy({**FOREIGN, "Statement": [{**READERS, "Principal": {"CanonicalUser": "79a59df900b949e5"}}]})
 
