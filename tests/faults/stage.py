@@ -23,6 +23,7 @@ from ansible.module_utils.testing import patch_module_args
 from gate import Call
 
 from ansible_collections.sealed.s3.plugins.module_utils import runner
+from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
 from ansible_collections.sealed.s3.plugins.module_utils.aws import session as sessions
 
 REGION = "us-east-1"
@@ -237,7 +238,9 @@ class Modules:
             try:
                 module.main()
             except SystemExit:
-                pass
+                if not told.getvalue():
+                    # Not the module's end: somebody stops all of this.
+                    raise
             except BaseException:
                 crashed = traceback.format_exc()
         output = told.getvalue()
@@ -252,6 +255,7 @@ def _as_ansible_does(
 ) -> Iterator[list[str]]:
     warned: list[str] = []
     with (
+        interruption.left_to_the_process(),
         patch_module_args(dict(given)),
         contextlib.redirect_stdout(told),
         contextlib.redirect_stderr(told),
