@@ -41,6 +41,7 @@ _ASKED = "__encrypted_s3_asked"
 _CONNECTION = "__encrypted_s3_connection_asked"
 _WARNINGS = "__encrypted_s3_key_warnings"
 _PROBLEMS = "__encrypted_s3_input_problems"
+_READ_BACK_AT = "__encrypted_s3_read_back_at"
 _PREFIX = "encrypted_s3_"
 _BUCKET = "encrypted_s3_bucket"
 _OWN = (_BUCKET, "encrypted_s3_result")
@@ -134,7 +135,7 @@ class Wishes:
             connection = {} if problems else dict(templar.template(variables[_CONNECTION]))
             verify = str(templar.template(variables[f"{_PREFIX}verify"])).lower() in ("true", "yes", "1", "on")
             backup_dir = templar.template(variables[f"{_PREFIX}backup_dir"]) or None
-            read_back_at = templar.template(variables[f"{_PREFIX}read_back_at"])
+            read_back_at = templar.template(variables[_READ_BACK_AT])
             warnings = tuple(templar.template(variables[_WARNINGS]))
         except AnsibleError as error:
             problem = str(error)

@@ -96,6 +96,10 @@ def test_hosts_that_differ_in_their_bucket_alone_are_templated_once(monkeypatch:
         ({}, "Neither encrypted_s3_key_alias nor encrypted_s3_key_arn is given"),
         ({"encrypted_s3_key_alias": "a", "encrypted_s3_key_arn": "arn:x"}, "Both encrypted_s3_key_alias and"),
         ({"encrypted_s3_key_alias": "alias/aws/s3"}, "cannot be the alias of a customer managed key"),
+        ({"encrypted_s3_key_alias": "a", "encrypted_s3_read_back_at": [3, 1]}, r"_read_back_at is '\[3, 1\]'"),
+        ({"encrypted_s3_key_alias": "a", "encrypted_s3_read_back_at": [0, 61]}, "from 0 to 60, ascending"),
+        ({"encrypted_s3_key_alias": "a", "encrypted_s3_read_back_at": ["soon"]}, "from 0 to 60, ascending"),
+        ({"encrypted_s3_key_alias": "a", "encrypted_s3_read_back_at": "0, 1"}, "Give a list of seconds"),
         ({"encrypted_s3_key_alias": "{{ nowhere }}"}, "'nowhere' is undefined"),
         ({"encrypted_s3_key_alias": "a", "encrypted_s3_bucket": "{{ nowhere }}"}, "'nowhere' is undefined"),
         ({"encrypted_s3_key_alias": "a", "encrypted_s3_tags": "{]"}, "encrypted_s3_tags|YAML|parsing"),
@@ -106,6 +110,15 @@ def test_what_cannot_be_asked_for_is_the_problem_of_that_host(variables: dict[st
     assert found.problem is not None
     assert re.search(problem, found.problem)
     assert fine.problem is None
+
+
+@pytest.mark.parametrize(
+    ("given", "moments"),
+    [("", [0, 1, 3]), ([], [0, 1, 3]), (None, [0, 1, 3]), ("[0, 2]", [0, 2]), ("0", [0]), (0, [0]), (["0"], ["0"])],
+)
+def test_when_a_policy_is_read_back_may_arrive_as_text(given: Any, moments: list[Any]) -> None:
+    ((wish,), _play) = wishes({"uploads": {"encrypted_s3_key_alias": "a", "encrypted_s3_read_back_at": given}})
+    assert (wish.problem, wish.read_back_at) == (None, moments)
 
 
 def test_variables_may_name_the_bucket_and_other_hosts() -> None:
