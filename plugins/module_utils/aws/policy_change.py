@@ -138,16 +138,28 @@ def carry_out(
 
     :param since: an earlier policy, whose foreign statements have to be there in the end as well.
     """
-    writing = _Writing(bucket, plan, before, backup, read_back_at, since)
+    writing = _Writing(bucket, lambda there: _writable(plan(there)), before, backup, read_back_at, since)
     try:
         if check_mode:
-            return Outcome.planned(before, plan(before))
+            return Outcome.planned(before, _writable(plan(before)))
         return writing.carry_out()
     except (AwsError, PolicyError) as error:
         error.details.setdefault("previous_policy", writing.before.to_dict() if writing.before else None)
         if backup is not None:
             error.details.setdefault("backup_file", backup.file)
         raise
+
+
+def _writable(planned: Plan) -> Plan:
+    """The plan, if S3 will take it as far as can be told.
+
+    :raises Refused: so that it is known before anything else is changed.
+    """
+    if planned.merge.changed and planned.merge.document is not None:
+        refused = deleted.not_taken_back(planned.merge.document)
+        if refused:
+            raise Refused(refused)
+    return planned
 
 
 class _Writing:
@@ -375,11 +387,10 @@ def _put(bucket: Bucket, document: Document | None) -> None:
 
 def _malformed(document: Document, said: str) -> str:
     """What may have made the service refuse the policy, which was valid as far as can be told here."""
-    advice = [sentence for sentence in [deleted.not_taken_back(document)] if sentence]
     if "invalid principal" in said.lower():
-        return advice[0] if advice else _NO_SUCH_PRINCIPAL
+        return _NO_SUCH_PRINCIPAL
     actions = {statement.get("Action") for statement in document.statements if is_ours(statement)}
     young = [f"{action} (set {option})" for action, option in _YOUNG_ACTIONS if action in actions]
     if young:
-        advice.append(f"If the service does not know an action of the guard, leave it out: {', '.join(young)}.")
-    return " ".join(advice) or "Nothing was changed."
+        return f"If the service does not know an action of the guard, leave it out: {', '.join(young)}."
+    return "Nothing was changed."

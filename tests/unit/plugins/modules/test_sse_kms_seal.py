@@ -580,6 +580,12 @@ def test_somebody_who_keeps_writing_ends_it(aws: FakeAws, bucket: FakeBucket) ->
     assert aws.writes == ["PutBucketEncryption", *["PutBucketPolicy"] * policy_change.WRITES]
 
 
+def test_a_policy_that_s3_would_not_take_back_leaves_default_encryption_too(aws: FakeAws, bucket: FakeBucket) -> None:
+    bucket.put_policy({**FOREIGN, "Statement": [{**READERS, "Principal": {"AWS": "AROAJQABLZS4A3QDU576Q"}}]})
+    ended = refused(aws)
+    assert "principals that were deleted, which S3 does not take back: AROAJQABLZS4A3QDU576Q in Readers" in ended.msg
+
+
 # --- Backups ----------------------------------------------------------------------------------------------------------
 
 
