@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from pages import RELIABILITY, put
 from rounds import KEPT, MERGED, NAMED, NOTHING, OVERWRITTEN, Played
 
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-BEGIN = "<!-- the counts of tests/races/run.py --write: begin -->"
-END = "<!-- the counts of tests/races/run.py --write: end -->"
 COLUMNS = (KEPT, MERGED, NAMED, OVERWRITTEN)
 
 
@@ -47,9 +44,6 @@ class Count:
 
 def write(counts: Sequence[Count], seed: int) -> None:
     """Put them between the markers of the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    head, _begin, rest = text.partition(BEGIN)
-    _old, _end, tail = rest.partition(END)
     lines = [
         f"Seed {seed}.",
         "",
@@ -57,4 +51,4 @@ def write(counts: Sequence[Count], seed: int) -> None:
         "|---" * (len(COLUMNS) + 3) + "|",
         *(count.row for count in counts),
     ]
-    PAGE.write_text(f"{head}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{tail}", encoding="utf-8")
+    put(RELIABILITY, "races", "\n".join(lines))
