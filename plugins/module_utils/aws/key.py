@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ansible_collections.sealed.s3.plugins.module_utils import key_state
@@ -151,12 +151,19 @@ class Key:
                 return tags
             page = {"Marker": answer["NextMarker"]}
 
-    def put_policy(self, document: documents.Document, *, principals: tuple[str, ...] = ()) -> None:
+    def put_policy(
+        self,
+        document: documents.Document,
+        *,
+        principals: tuple[str, ...] = (),
+        anew: Callable[[], documents.Document] | None = None,
+    ) -> None:
         """PutKeyPolicy with the lock-out safety check on.
 
         Tried again, a bounded number of times, while KMS does not know a principal yet.
 
         :param principals: those that are new to it, to be named when KMS does not come to know them.
+        :param anew: what is written after a wait instead, since somebody else may have written meanwhile.
         :raises Refused: when KMS does not know a principal.
         """
         for wait in (*PRINCIPAL_WAITS, None):
@@ -166,6 +173,8 @@ class Key:
             if wait is None:
                 raise Refused(self._unknown_principals(document, principals), code=unknown.code) from unknown
             interruption.wait(wait)
+            if anew is not None:
+                document = anew()
 
     def _put_policy_once(self, document: documents.Document) -> AwsError | None:
         """The error, where it is that KMS does not know a principal. All others are raised."""

@@ -174,12 +174,12 @@ def _write_policy(key: Key, spec: key_policy.KeyPolicySpec, before: documents.Do
             merged = key_policy.merge(before, spec)
             if not merged.changed or merged.document is None:
                 return before
-            key_policy.check_size(merged.document)
-            earlier.append(before)
-            lost = _put_or_lose(key, merged.document, spec)
+            sending = _Sending(key, spec, before, merged.document)
+            lost = sending.put_or_lose()
+            earlier.append(sending.before)
             written = written or lost is None
-            there = _read_back(key, earlier=earlier, written=merged.document, lost=lost)
-            if lost is not None and documents.equal(there, before):
+            there = _read_back(key, earlier=earlier, written=sending.document, lost=lost)
+            if lost is not None and documents.equal(there, sending.before):
                 lost.args = (f"{lost} It was read again, and it is as it was before.",)
                 raise lost
             if _was_there(there, earlier):
@@ -222,15 +222,32 @@ def _check_lost(key: Key, earlier: Sequence[documents.Document], there: document
         )
 
 
-def _put_or_lose(key: Key, document: documents.Document, spec: key_policy.KeyPolicySpec) -> AwsError | None:
-    """Write it. What fails so that the write may have come through all the same is returned, to be looked after."""
-    try:
-        key.put_policy(document, principals=(*(spec.admins or ()), *(spec.users or ())))
-    except AwsError as error:
-        if not may_have_come_through(error):
-            raise
-        return error
-    return None
+@dataclass
+class _Sending:
+    """A write of the policy: what is written, and what was read before it."""
+
+    key: Key
+    spec: key_policy.KeyPolicySpec
+    before: documents.Document
+    document: documents.Document
+
+    def put_or_lose(self) -> AwsError | None:
+        """Write it. What fails so that the write may have come through all the same is returned, to be looked after."""
+        key_policy.check_size(self.document)
+        principals = (*(self.spec.admins or ()), *(self.spec.users or ()))
+        try:
+            self.key.put_policy(self.document, principals=principals, anew=self._anew)
+        except AwsError as error:
+            if not may_have_come_through(error):
+                raise
+            return error
+        return None
+
+    def _anew(self) -> documents.Document:
+        self.before = self.key.policy()
+        self.document = key_policy.merge(self.before, self.spec).document or self.before
+        key_policy.check_size(self.document)
+        return self.document
 
 
 def _read_back(

@@ -251,6 +251,22 @@ def test_a_write_that_is_not_visible_at_once_is_waited_for(aws: FakeKms, waits: 
     assert "SealedS3KeyUsers" in sids(aws, arn)
 
 
+def test_what_others_write_while_kms_does_not_know_a_principal_stays(aws: FakeKms, waits: list[float]) -> None:
+    arn = aws.add_key()
+    aws.fail("PutKeyPolicy", fake_kms.KmsError("MalformedPolicyDocumentException", "Invalid principals."))
+    written = [False]
+
+    def write_meanwhile(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "GetKeyPolicy" and waits and not written[0]:
+            written[0] = True
+            add_to_policy(aws, arn, THEIRS)
+
+    aws.before.append(write_meanwhile)
+    settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert sids(aws, arn) == ["Enable IAM User Permissions", "Team", "SealedS3KeyUsers"]
+    assert waits[0] == 1.0
+
+
 def show_instead(aws: FakeKms, arn: str, policy: str) -> None:
     """Let each read show this policy from now on, whatever is written."""
 
