@@ -24,6 +24,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "found": {"type": "dict"},
     "disabled": {"type": "list", "elements": "dict", "default": []},
     "done": {"type": "list", "elements": "str", "default": []},
+    "lost_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
 }
 
 
@@ -56,7 +57,8 @@ def _told(options: Mapping[str, Any]) -> dict[str, Any]:
     if options["of"] == "lost_keys":
         return {"changed": False, "sentences": failed_step.lost(options["disabled"])}
     if options["of"] == "run":
-        return {**failed_step.of_run(failed, plan=options["plan"], done=options["done"]), "failed": True}
+        about = {"plan": options["plan"], "done": options["done"], "lost_keys": options["lost_keys"]}
+        return {**failed_step.of_run(failed, **about), "failed": True}
     if options["of"] == "call":
         hint = f" {options['hint']}" if options["hint"] else ""
         return {"failed": True, "changed": False, "msg": f"{failed_step.sentence(failed, options['asked'])}{hint}"}

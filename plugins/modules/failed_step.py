@@ -63,6 +63,11 @@ options:
     type: list
     elements: str
     default: []
+  lost_keys:
+    description: The ARNs of keys that the run has made and that no alias leads to, for O(of=run).
+    type: list
+    elements: str
+    default: []
 attributes:
   action:
     description: Is an action plugin, no code runs on the host.

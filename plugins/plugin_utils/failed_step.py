@@ -199,12 +199,15 @@ def _disabled(one: Mapping[str, Any]) -> str:
     return f"The key {key} was created, has no alias and seals nothing. {stays} Disable it."
 
 
-def of_run(result: Mapping[str, Any], *, plan: Mapping[str, Any], done: Sequence[str]) -> dict[str, Any]:
+def of_run(
+    result: Mapping[str, Any], *, plan: Mapping[str, Any], done: Sequence[str], lost_keys: Sequence[str] = ()
+) -> dict[str, Any]:
     """What a failed run of the role tells: why it failed, what was done before that, and what was not finished.
 
     :param result: of the task that failed.
     :param plan: what was to be done, as sse_kms_info said it.
     :param done: the steps before, as the role names them in its result.
+    :param lost_keys: keys that the run has made and that no alias leads to.
     """
     finished = {*done, *(result.get("steps") or ())}
     left = {part: bool(plan[part]) and step not in finished for part, step in _STEPS.items()}
@@ -216,6 +219,9 @@ def of_run(result: Mapping[str, Any], *, plan: Mapping[str, Any], done: Sequence
         told.append(f"Done before that: {', '.join(done)}.")
     elif not changed and "Nothing was changed." not in told[0]:
         told.append("Nothing was changed.")
+    unnamed = [key for key in lost_keys if key not in told[0]]
+    if unnamed:
+        told.append(f"Keys of this run that no alias leads to: {', '.join(unnamed)}.")
     if names:
         told.append(f"Not finished: {', '.join(names)}.")
     kept = {name: result[name] for name in _KEPT if name in result}

@@ -241,6 +241,11 @@ def test_a_check_run_has_done_nothing() -> None:
     assert "It failed. Nothing was changed. Not finished: create the key" in result["msg"]
 
 
+def test_keys_that_no_alias_leads_to_are_named_where_they_are_not_yet() -> None:
+    told_of = {"of": "run", "result": {"msg": "The key arn:a stays."}, "plan": FRESH, "lost_keys": ["arn:a", "arn:b"]}
+    assert "Keys of this run that no alias leads to: arn:b. Not finished" in told(**told_of)["msg"]
+
+
 def test_what_the_task_told_is_kept() -> None:
     failed = {"msg": "Run again.", "changed": True, "steps": ["default_encryption"], "previous_policy": {}, "diff": []}
     result = of_run(failed, "key", "bucket")
