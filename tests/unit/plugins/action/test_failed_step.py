@@ -35,7 +35,8 @@ def denied(operation: str, before: str = "Failed") -> dict[str, Any]:
     }
 
 
-def told(*, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+def told(**options: Any) -> dict[str, Any]:
+    check_mode = options.pop("check_mode", False)
     task = mock.MagicMock(spec=Task, args=options, check_mode=check_mode, async_val=0, diff=True)
     parts = {
         name: mock.MagicMock() for name in ("connection", "play_context", "loader", "templar", "shared_loader_obj")
