@@ -68,10 +68,12 @@ class Backup:
             # The mode of a folder that is there already is left alone.
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write(target, documents.readable(policy))
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # A path that cannot be one is a ValueError.
+            why = getattr(error, "strerror", None) or error
             raise Refused(
                 f"The policy of bucket {self._bucket} was not replaced, because it could not be kept in "
-                f"{self._folder} before: {error.strerror}. Give a backup_dir that can be written where the module runs."
+                f"{self._folder} before: {why}. Give a backup_dir that can be written where the module runs."
             ) from error
         self._kept = policy
         self.file = str(target)

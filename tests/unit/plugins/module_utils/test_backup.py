@@ -51,6 +51,11 @@ def test_a_file_that_cannot_be_finished_is_not_left_behind(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_one_is_told() -> None:
+    with pytest.raises(Refused, match=r"could not be kept in .* null character"):
+        backup.Backup("a\0b", "uploads").keep(OTHER, None)
+
+
 def test_a_file_system_that_cannot_keep_a_folder_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sync = os.fsync
     asked: list[int] = []
