@@ -139,6 +139,8 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
     )
 )
+# What was sent did not arrive as a whole in time (Amazon S3 API Reference, "Error responses"); botocore tries it again.
+_NOT_ARRIVED = frozenset(("RequestTimeout", "RequestTimeoutException"))
 _OTHER_REGION = frozenset(
     ("AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect", "301")
 )
@@ -212,8 +214,8 @@ def jittered(wait: float) -> float:
 
 
 def turned_away(error: AwsError) -> bool:
-    """Whether AWS did not carry it out for the moment: it throttles, or a conflicting operation is under way."""
-    return error.code in _CONFLICTS or error.code in _THROTTLED
+    """Whether AWS did not carry it out for the moment: it throttles, something conflicts, or it did not arrive."""
+    return error.code in _CONFLICTS | _THROTTLED | _NOT_ARRIVED
 
 
 def _is_whole(answer: Mapping[str, Any], told: tuple[str, ...]) -> bool:

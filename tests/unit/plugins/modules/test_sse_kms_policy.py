@@ -766,7 +766,11 @@ def test_a_conflicting_change_that_does_not_end_is_told(aws: FakeAws, bucket: Fa
     assert ended["changed"] is False
 
 
-TURNED_AWAY = [Fault("OperationAborted", "In progress", 409), Fault("SlowDown", "Reduce your request rate", 503)]
+TURNED_AWAY = [
+    Fault("OperationAborted", "In progress", 409),
+    Fault("SlowDown", "Reduce your request rate", 503),
+    Fault("RequestTimeout", "Your socket connection to the server was not read from in time", 400),
+]
 
 
 @pytest.mark.parametrize("fault", TURNED_AWAY)
