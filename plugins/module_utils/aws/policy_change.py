@@ -58,7 +58,7 @@ class Outcome:
     :ivar before: as it was read first; None for none.
     :ivar after: as it is then, in check mode as it would be.
     :ivar plan: what was planned on ``before``.
-    :ivar interfered: somebody else wrote between our write and the reading back.
+    :ivar interfered: somebody else wrote between our write and the reading back, so that it was merged again.
     """
 
     before: Document | None
@@ -278,9 +278,9 @@ class _Writing:
                 fleet.rest(moment - passed)
             passed = max(moment, passed) + self._read_back(lost)
             if not documents.equal(self._there, document):
-                self._interfered = self._interfered or self._failed is None
                 wanted = self._plan(self._there)
                 if wanted.merge.changed:
+                    self._interfered = self._interfered or self._failed is None
                     return wanted
             # It came through.
             lost, self._written, self._seen = None, True, True

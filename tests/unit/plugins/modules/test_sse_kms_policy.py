@@ -1056,6 +1056,21 @@ def test_a_read_that_lags_behind_for_too_long_ends_with_a_sentence(aws: FakeAws,
 WRITERS = {**READERS, "Sid": "Writers", "Action": "s3:PutObject"}
 
 
+def test_somebody_who_writes_after_us_and_leaves_the_guard_is_not_warned_of(aws: FakeAws, bucket: FakeBucket) -> None:
+    bucket.put_policy(FOREIGN)
+
+    def add() -> None:
+        there = json.loads(str(bucket.policy))
+        bucket.put_policy({**there, "Statement": [*there["Statement"], WRITERS]})
+
+    aws.once_after("PutBucketPolicy", add)
+    ended = settle(aws)
+    assert ended.warnings == []
+    assert same(ended["policy"], json.loads(str(bucket.policy)))
+    assert bucket.sids[-1] == "Writers"
+    assert aws.writes == ["PutBucketPolicy"]
+
+
 def test_somebody_who_writes_after_us_is_merged_with(aws: FakeAws, bucket: FakeBucket) -> None:
     """They had read the policy before our write: their statement is there, and ours are not."""
     bucket.put_policy(FOREIGN)
