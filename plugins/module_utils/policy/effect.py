@@ -10,12 +10,13 @@ it does.
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy import decision, guard
-from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document, Label
+from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document, Label, normal_statement
 from ansible_collections.sealed.s3.plugins.module_utils.policy.guard import GuardSpec
 
 # A principal that no statement names, for a guard that spares some.
@@ -159,7 +160,9 @@ def _shape(policy: Document | None, bucket_arn: str) -> _Shape | None:
             return None
         others = {name: value for name, value in statement.items() if name not in ("Resource", "NotResource")}
         statements.append({**others, "Resource": resources})
-    return _Shape(any_arn, repr((policy.version, statements)), policy, statements)
+    # In whatever form S3 has handed it back.
+    normal = [normal_statement(statement) for statement in statements]
+    return _Shape(any_arn, json.dumps((policy.version, normal), sort_keys=True), policy, statements)
 
 
 def _resources(

@@ -161,10 +161,10 @@ IDENTITY = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1EXA
     ],
 )
 def test_a_canonical_user_that_became_its_account_is_not_lost(principal: dict[str, Any]) -> None:
-    before = parsed(foreign("a", Principal={"AWS": "111122223333", "CanonicalUser": ["79a5", "9c7b"]}), foreign("b"))
-    after = parsed(foreign("b"), foreign("a", Principal=principal), *OURS)
-    assert merge.lost_statements(before, after) == []
-    assert merge.lost_statements(after, before) == ["a"]
+    written = parsed(foreign("a", Principal={"AWS": "111122223333", "CanonicalUser": ["79a5", "9c7b"]}), foreign("b"))
+    there = parsed(foreign("b"), foreign("a", Principal=principal), *OURS)
+    assert merge.lost_statements(written, there) == []
+    assert merge.lost_statements(there, written) == ["a"]
 
 
 @pytest.mark.parametrize(
