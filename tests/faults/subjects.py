@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from stage import Stage, Target
 
 Prepare = Callable[[Stage, Callable[[str, Mapping[str, Any]], None]], Target]
 """Makes the target of a case; with it what runs a module without faults."""
+
+# Removed at the end of the program.
+_BACKUPS = tempfile.TemporaryDirectory(prefix="sealed-s3-backups-")
 
 
 def _fresh(stage: Stage, _run: Callable[[str, Mapping[str, Any]], None]) -> Target:
@@ -34,6 +39,12 @@ def _only_the_guard(stage: Stage, run: Callable[[str, Mapping[str, Any]], None])
     target = stage.new_target()
     stage.s3.delete_bucket_policy(Bucket=target.bucket)
     run("sse_kms_policy", _guard(target))
+    return target
+
+
+def _sealed_with_a_backup(stage: Stage, run: Callable[[str, Mapping[str, Any]], None]) -> Target:
+    target = stage.new_target()
+    run("sse_kms_seal", {**_seal(target), "backup_dir": str(_backups_of(target))})
     return target
 
 
@@ -62,6 +73,15 @@ def _key_settings(target: Target) -> dict[str, Any]:
         "rotation_period_in_days": 180,
         "tags": {"purpose": "uploads"},
     }
+
+
+def _restore(target: Target) -> dict[str, Any]:
+    (backup,) = _backups_of(target).iterdir()
+    return {"bucket": target.bucket, "backup_file": str(backup)}
+
+
+def _backups_of(target: Target) -> Path:
+    return Path(_BACKUPS.name) / target.bucket
 
 
 def _info(target: Target) -> dict[str, Any]:
@@ -96,5 +116,6 @@ SUBJECTS = (
     Subject("key", "`kms_key_settings`", "kms_key_settings", _key_settings),
     Subject("seal", "`sse_kms_seal`", "sse_kms_seal", _seal),
     Subject("move", "`sse_kms_seal`, from one key to another", "sse_kms_seal", _seal, _sealed_under_another),
+    Subject("restore", "`bucket_policy_restore`", "bucket_policy_restore", _restore, _sealed_with_a_backup),
     Subject("info", "`sse_kms_info`", "sse_kms_info", _info),
 )

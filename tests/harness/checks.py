@@ -401,7 +401,11 @@ def as_s3_long(run: Run) -> None:
 
 # The long forms of checks, which write their counts into docs/reliability.md. They run when they are asked for.
 LONG_CHECKS = (
-    Check("faults-all", python("tests/faults/run.py", "--all", "--write"), (TORTURE,), ("localstack", "faults"), 840),
+    Check("faults-modules", python("tests/faults/run.py", "--all", "--part", "modules", "many", "--write"), (TORTURE,),
+          ("localstack", "faults"), 700),
+    Check("faults-role", python("tests/faults/run.py", "--all", "--part", "role", "--write"), (TORTURE,),
+          ("localstack", "faults"), 500),
+    Check("nothing-secret", python("tests/faults/nothing_secret.py"), (TORTURE,), ("localstack", "faults"), 70),
     Check("interruptions-all", python("tests/interruptions/run.py", "--all", "--write"), (TORTURE,),
           ("localstack",), 480),
     Check("fuzz-all", fuzz_long, (TORTURE,), ("fuzz",), 480),

@@ -46,7 +46,7 @@ _NOT_KNOWN = "not known whether"
 _NOTHING = "Nothing was changed."
 _AGAIN = re.compile(r"(?i)\b(?:run again|further run)\b")
 _OTHER_KEY = re.compile(r"key/[0-9a-f-]{36}")
-_KEEPS = ("sse_kms_policy", "sse_kms_seal")
+_KEEPS = ("bucket_policy_restore", "sse_kms_policy", "sse_kms_seal")
 # Soon, so that a run takes no longer than its calls.
 _READ_BACK_AT = [0, 0.05, 0.1]
 # Long enough to strike in between.

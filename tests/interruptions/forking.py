@@ -28,7 +28,14 @@ from stage import REGION, SDK_SESSION
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws import session as sessions
 
-_MODULES = ("bucket_encryption", "kms_key_settings", "sse_kms_info", "sse_kms_policy", "sse_kms_seal")
+_MODULES = (
+    "bucket_encryption",
+    "bucket_policy_restore",
+    "kms_key_settings",
+    "sse_kms_info",
+    "sse_kms_policy",
+    "sse_kms_seal",
+)
 _STDOUT, _STDERR = 1, 2
 
 
