@@ -69,9 +69,9 @@ _ALWAYS_TOLD: Mapping[tuple[str, str], tuple[str, ...]] = {
 CUT_SHORT_WAITS = (0.5, 1.0)
 """Waits before an answer that is cut short is asked for again, in seconds."""
 
-SENT_ONCE = frozenset(("DeleteBucketPolicy", "PutBucketPolicy"))
+SENT_ONCE = frozenset(("DeleteBucketPolicy", "PutBucketPolicy", "PutKeyPolicy"))
 """Operations that are never sent again as they are: what they replace has to be read before, since somebody else may
-have written it meanwhile, and S3 has no condition for them."""
+have written it meanwhile, and neither S3 nor KMS has a condition for them."""
 
 # Waits before another try, in seconds, each up to a half longer. Amazon S3 API Reference, "Error responses":
 # OperationAborted means that a conflicting operation on the same bucket is under way, and is to be tried again.

@@ -180,7 +180,7 @@ class Key:
         """The error, where it is that KMS does not know a principal. All others are raised."""
         try:
             call(
-                self._session.kms,
+                self._session.kms_once,
                 "PutKeyPolicy",
                 asked=f"write the policy of key {self.arn}",
                 KeyId=self.arn,

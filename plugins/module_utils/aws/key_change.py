@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
+from ansible_collections.sealed.s3.plugins.module_utils.aws.call import CONFLICT_WAITS, jittered, turned_away
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
     Refused,
@@ -168,20 +169,23 @@ def _write_policy(key: Key, spec: key_policy.KeyPolicySpec, before: documents.Do
     :raises AwsError, PolicyError: with ``changed`` in the details where it is known whether the policy was written.
     """
     written = False
+    failed: AwsError | None = None
     earlier: list[documents.Document] = []
     try:
         for _attempt in range(POLICY_TRIES):
             merged = key_policy.merge(before, spec)
             if not merged.changed or merged.document is None:
                 return before
-            sending = _Sending(key, spec, before, merged.document)
+            sending = _Sending(key, spec, earlier, before, merged.document)
             lost = sending.put_or_lose()
             earlier.append(sending.before)
             written = written or lost is None
             there = _read_back(key, earlier=earlier, written=sending.document, lost=lost)
             if lost is not None and documents.equal(there, sending.before):
-                lost.args = (f"{lost} It was read again, and it is as it was before.",)
-                raise lost
+                # So it can be written again, on what was just read.
+                failed, before = lost, there
+                continue
+            failed = None
             if _was_there(there, earlier):
                 raise _not_there(key) if lost is None else UnknownOutcome(lost, "the policy was written")
             written = True
@@ -189,6 +193,9 @@ def _write_policy(key: Key, spec: key_policy.KeyPolicySpec, before: documents.Do
                 _check_lost(key, earlier, there)
                 return there
             before = there
+        if failed is not None:
+            failed.args = (f"{failed} It was read again, and it is as it was before.",)
+            raise failed
     except (AwsError, PolicyError) as error:
         error.details["changed"] = written or isinstance(error, UnknownOutcome)
         raise
@@ -205,10 +212,9 @@ def _was_there(there: documents.Document, earlier: Sequence[documents.Document])
 
 def _not_there(key: Key) -> Refused:
     return Refused(
-        f"The policy of key {key.arn} was written, and it still reads as it was before after "
-        f"{sum(READ_BACK_WAITS):g} seconds more. Either KMS has not caught up, or someone else has put the earlier "
-        "policy back since. It was not written again, because that could overwrite what others have written. Run again "
-        "in a while: what is done is not done twice."
+        f"The policy of key {key.arn} was written, and it still reads as it was before. Either KMS has not caught up, "
+        "or someone else has put the earlier policy back since. It was not written again, because that could overwrite "
+        "what others have written. Run again in a while: what is done is not done twice."
     )
 
 
@@ -224,27 +230,43 @@ def _check_lost(key: Key, earlier: Sequence[documents.Document], there: document
 
 @dataclass
 class _Sending:
-    """A write of the policy: what is written, and what was read before it."""
+    """A write of the policy: what is written, and what was read before it.
+
+    :ivar earlier: what was there before the writes before it.
+    """
 
     key: Key
     spec: key_policy.KeyPolicySpec
+    earlier: Sequence[documents.Document]
     before: documents.Document
     document: documents.Document
 
     def put_or_lose(self) -> AwsError | None:
-        """Write it. What fails so that the write may have come through all the same is returned, to be looked after."""
+        """Write it, anew on what is there then while KMS throttles or does not know a principal yet.
+
+        What fails so that the write may have come through all the same is returned, to be looked after.
+        """
         key_policy.check_size(self.document)
         principals = (*(self.spec.admins or ()), *(self.spec.users or ()))
-        try:
-            self.key.put_policy(self.document, principals=principals, anew=self._anew)
-        except AwsError as error:
-            if not may_have_come_through(error):
-                raise
-            return error
+        for wait in (*CONFLICT_WAITS, None):
+            try:
+                self.key.put_policy(self.document, principals=principals, anew=self._anew)
+            except AwsError as error:
+                if not turned_away(error) and may_have_come_through(error):
+                    return error
+                if not turned_away(error) or wait is None:
+                    raise
+                interruption.wait(jittered(wait))
+                self._anew()
+            else:
+                break
         return None
 
     def _anew(self) -> documents.Document:
-        self.before = self.key.policy()
+        there = self.key.policy()
+        if not documents.equal(there, self.before) and _was_there(there, self.earlier):
+            raise _not_there(self.key)
+        self.before = there
         self.document = key_policy.merge(self.before, self.spec).document or self.before
         key_policy.check_size(self.document)
         return self.document

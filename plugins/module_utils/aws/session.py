@@ -102,6 +102,11 @@ class Session:
         return self.client("kms")
 
     @property
+    def kms_once(self) -> Any:
+        """A KMS client of the Region that sends each request once."""
+        return self._client("kms", self.region, None, None, True)
+
+    @property
     def sts(self) -> Any:
         """The STS client of the Region."""
         return self.client("sts")

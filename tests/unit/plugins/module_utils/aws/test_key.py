@@ -33,7 +33,7 @@ class FakeSession:
     region = REGION
 
     def __init__(self, fake: FakeKms) -> None:
-        self.kms = fake_kms.client(fake, "kms")
+        self.kms = self.kms_once = fake_kms.client(fake, "kms")
 
     def caller(self) -> Caller:
         return Caller(account=ACCOUNT, arn=CALLER, partition="aws")
