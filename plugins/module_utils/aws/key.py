@@ -166,15 +166,15 @@ class Key:
         :param anew: what is written after a wait instead, since somebody else may have written meanwhile.
         :raises Refused: when KMS does not know a principal.
         """
-        for wait in (*PRINCIPAL_WAITS, None):
-            unknown = self._put_policy_once(document)
-            if unknown is None:
+        for wait in PRINCIPAL_WAITS:
+            if self._put_policy_once(document) is None:
                 return
-            if wait is None:
-                raise Refused(self._unknown_principals(document, principals), code=unknown.code) from unknown
             interruption.wait(wait)
             if anew is not None:
                 document = anew()
+        unknown = self._put_policy_once(document)
+        if unknown is not None:
+            raise Refused(self._unknown_principals(document, principals), code=unknown.code) from unknown
 
     def _put_policy_once(self, document: documents.Document) -> AwsError | None:
         """The error, where it is that KMS does not know a principal. All others are raised."""

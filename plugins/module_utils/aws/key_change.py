@@ -247,19 +247,24 @@ class _Sending:
         What fails so that the write may have come through all the same is returned, to be looked after.
         """
         key_policy.check_size(self.document)
-        principals = (*(self.spec.admins or ()), *(self.spec.users or ()))
-        for wait in (*CONFLICT_WAITS, None):
+        for wait in CONFLICT_WAITS:
             try:
-                self.key.put_policy(self.document, principals=principals, anew=self._anew)
+                return self._once()
             except AwsError as error:
-                if not turned_away(error) and may_have_come_through(error):
-                    return error
-                if not turned_away(error) or wait is None:
+                if not turned_away(error):
                     raise
-                interruption.wait(jittered(wait))
-                self._anew()
-            else:
-                break
+            interruption.wait(jittered(wait))
+            self._anew()
+        return self._once()
+
+    def _once(self) -> AwsError | None:
+        principals = (*(self.spec.admins or ()), *(self.spec.users or ()))
+        try:
+            self.key.put_policy(self.document, principals=principals, anew=self._anew)
+        except AwsError as error:
+            if turned_away(error) or not may_have_come_through(error):
+                raise
+            return error
         return None
 
     def _anew(self) -> documents.Document:

@@ -16,7 +16,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     Refused,
     Unreachable,
 )
-from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
+from ansible_collections.sealed.s3.plugins.module_utils.aws.key import PRINCIPAL_WAITS, Key
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Caller
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import Rotation
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document
@@ -162,6 +162,13 @@ def test_a_new_principal_is_waited_for(aws: FakeKms, waits: list[float]) -> None
     found.put_policy(found.policy(), principals=("arn:aws:iam::111122223333:role/New",))
     assert waits == [1.0, 2.0, 4.0]
     assert aws.writes == ["PutKeyPolicy"] * 4
+
+
+def test_the_last_try_for_a_new_principal_counts(aws: FakeKms) -> None:
+    found = resolve(aws, aws.add_key())
+    aws.fail("PutKeyPolicy", INVALID, times=len(PRINCIPAL_WAITS))
+    found.put_policy(found.policy())
+    assert aws.writes == ["PutKeyPolicy"] * (len(PRINCIPAL_WAITS) + 1)
 
 
 def test_an_unknown_principal_is_named_after_a_bounded_wait(aws: FakeKms, waits: list[float]) -> None:
