@@ -293,20 +293,25 @@ class _Writing:
     def _read_back(self, lost: AwsError | None) -> float:
         """Read until it is what is expected, or something new twice: that is what is expected from then on.
 
+        Once something new was seen, what was expected before has to be read twice as well.
+
         :param lost: why it is not known whether the write came through.
         :returns: the seconds that were waited.
         """
-        waited = 0.0
+        waited, doubted = 0.0, False
         try:
             found = self._bucket.policy()
             for wait in STALE_WAITS:
-                if documents.equal(found, self._there):
+                as_expected = documents.equal(found, self._there)
+                if as_expected and not doubted:
                     return waited
                 fleet.rest(wait)
                 waited += wait
                 again = self._bucket.policy()
                 if documents.equal(again, found) and not self._was_there(found):
                     break
+                # What was new once may be newer than what is expected, and S3 show either for a while.
+                doubted = doubted or not (as_expected or self._was_there(found))
                 found = again
         except (AwsError, PolicyError) as error:
             if lost is not None:

@@ -116,6 +116,9 @@ def test_check_mode_says_what_a_real_run_does(aws: FakeAws, bucket: FakeBucket, 
     assert bucket.policy == before
     assert list(tmp_path.iterdir()) == [file]
     done = restore(aws, file)
+    for ended in (told, done):
+        # Older cores tell what the module was asked, too.
+        ended.result.pop("invocation", None)
     assert told.result == done.result
     assert told.warnings == done.warnings
 

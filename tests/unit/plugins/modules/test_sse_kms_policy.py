@@ -1085,6 +1085,27 @@ def test_somebody_who_writes_after_us_is_merged_with(aws: FakeAws, bucket: FakeB
     assert same(ended["policy"], json.loads(str(bucket.policy)))
 
 
+def test_what_is_new_once_makes_what_was_expected_doubtful(aws: FakeAws, bucket: FakeBucket) -> None:
+    """One server of S3 shows what somebody else wrote, and another one still what we wrote."""
+    bucket.put_policy(FOREIGN)
+    theirs = json.dumps({**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]})
+    shown: list[str | None] = []
+
+    def overwrite() -> None:
+        shown.extend((bucket.policy, theirs))
+        bucket.policy = theirs
+
+    def show_next(_seconds: float) -> None:
+        if shown:
+            bucket.policy = shown.pop(0)
+
+    aws.once_after("PutBucketPolicy", overwrite)
+    aws.waiting.append(show_next)
+    ended = settle(aws, read_back_at=[0])
+    assert bucket.sids == ["Readers", None, "Writers", *OUR_SIDS]
+    assert not ended.failed
+
+
 @pytest.mark.parametrize("when", [1, 2])
 def test_somebody_who_writes_later_is_merged_with(aws: FakeAws, bucket: FakeBucket, when: int) -> None:
     """They had read the policy before our write, and take a while. So does what they drop: it is put back, or named."""
