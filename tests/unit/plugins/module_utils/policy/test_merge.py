@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document, guard, merge
@@ -139,6 +139,8 @@ def test_a_second_merge_changes_nothing(policy: dict[str, Any], spec: guard.Guar
 def test_a_statement_that_is_lost_is_named_in_whatever_form_s3_returns_the_rest(
     both: tuple[dict[str, Any], dict[str, Any]], spec: guard.GuardSpec, chance: random.Random
 ) -> None:
+    # A canonical user may have become an account, which is no loss: below.
+    assume("CanonicalUser" not in repr(both))
     before, after = (merge.merge(document.parse(policy), guard.statements(spec)).document for policy in both)
     assert before is not None and after is not None
     one, other = (document.parse(as_s3(policy.to_dict(), chance, any_form=True)) for policy in (before, after))
