@@ -278,6 +278,8 @@ class _Writing:
                 fleet.rest(moment - passed)
             passed = max(moment, passed) + self._read_back(lost)
             if not documents.equal(self._there, document):
+                # Where others wrote after it, it may have been there in between.
+                self._written = self._written or self._failed is None
                 wanted = self._plan(self._there)
                 if wanted.merge.changed:
                     self._interfered = self._interfered or self._failed is None

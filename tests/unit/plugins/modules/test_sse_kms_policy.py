@@ -989,6 +989,19 @@ def test_a_write_that_may_have_come_through_and_cannot_be_looked_at_is_told_as_a
     assert same(ended["previous_policy"], FOREIGN)
 
 
+def test_a_write_whose_answer_is_lost_and_that_others_overwrite_counts_as_a_change(
+    aws: FakeAws, bucket: FakeBucket
+) -> None:
+    bucket.put_policy(FOREIGN)
+    theirs = {**FOREIGN, "Statement": [READERS, PLAIN_HTTP, ARTICLE]}
+    aws.once_after("PutBucketPolicy", lambda: bucket.put_policy(theirs))
+    lose(aws, "PutBucketPolicy")
+    ended = settle(aws)
+    assert "DenyUploadIfNotSSEKMSEncrypted" in ended.msg
+    assert ended["changed"] is True
+    assert same(ended["previous_policy"], FOREIGN)
+
+
 def test_credentials_that_expired_are_told_where_s3_gives_no_reason(aws: FakeAws, bucket: FakeBucket) -> None:
     aws.fail("HeadBucket", Fault("400", "Bad Request", 400))
     assert f"Could not look at bucket {BUCKET}: S3 does not take the request" in settle(aws).msg
