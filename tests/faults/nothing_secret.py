@@ -150,11 +150,11 @@ def main() -> int:
                 problems += [f"{scene}: {problem}" for problem in _found(output, folder)]
                 print(f"{scene}: {len(output.splitlines())} lines", flush=True)
             written = {path.name if path.parent.name == "reports" else path.parent.name for path in folder.rglob("*.*")}
-    for problem in problems:
-        print(f"WRONG {problem}")
     for name in ("backups", "audit.html", "audit.csv"):
         if not any(name in one for one in written):
             problems.append(f"{name} was not written")
+    for problem in problems:
+        print(f"WRONG {problem}")
     print(f"Looked for {', '.join(LOOKED_FOR)} in {len(ALONE) + len(TOGETHER)} runs: {len(problems)} problems.")
     return 1 if problems else 0
 

@@ -342,9 +342,9 @@ def _of_backups(
             yield f"{path.name} is not the policy of before"
         else:
             whole.append(str(path))
-    if before["policy"] is None or before["policy"] == after["policy"] or ended.result.get("policy", {}) is None:
+    if before["policy"] is None or before["policy"] == after["policy"]:
         return
-    if not whole and "backup_file" in ended.result:
+    if not whole:
         yield "the policy was changed, and it was not kept"
     if not dies(strike) and ended.result.get("backup_file") not in whole:
         yield "backup_file is not the file"

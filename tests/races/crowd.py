@@ -270,14 +270,18 @@ def play(crowd: Crowd, company: Company, seed: str) -> Played:
     last = theatre.read()
     if crowd.alike and not crowd.disturbed and of_the_guard(last) != guards[0]:
         played.problems.append(f"the guard is not as all of them want it: {names(of_the_guard(last))}")
-    _check_again(played, company, ours[0], last)
+    failed = [f"{one.gate.who} said: {one.said}" for one in ours if one.said]
+    played.story += failed
+    if crowd.alike and not crowd.disturbed and failed:
+        played.problems.append("not all of them succeeded, although they want the same")
     if overwritten:
         played.came = OVERWRITTEN
-    elif any(one.said for one in ours):
+    elif failed:
         played.came = NAMED
     else:
         played.came = MERGED if any(one.interfered for one in ours) else KEPT
-    played.story += [f"{one.gate.who} said: {one.said}" for one in ours if one.said]
+    # Last, since it runs the first of them once more.
+    _check_again(played, company, ours[0], last)
     return played
 
 
