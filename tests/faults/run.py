@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             put(RELIABILITY, "faults-kinds", "\n".join(legend(FAULTS)))
         tried = perform(trials, options)
     struck = [one for one in tried if one.came]
-    wrong = [one for one in struck if one.problems]
+    wrong = [one for one in tried if one.problems]
     came = sorted({one.came for one in struck})
     counts = ", ".join(f"{sum(one.came == what for one in struck)} {what}" for what in came)
     print(f"{len(struck)} faults struck: {counts}. {len(wrong)} of them ended as they may not.")
