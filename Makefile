@@ -42,7 +42,7 @@ fuzz: bootstrap  ## Fuzz the pure rooms, going on from where it ended; make fuzz
 	@SEALED_S3_FUZZ_EXAMPLES=3000 .venv/bin/pytest -q tests/fuzz
 	@.cache/environments/fuzz/bin/python tests/fuzz/run.py --keep --seconds $(or $(SECONDS),600)
 
-torture: bootstrap  ## Run the long forms: every fault, race and interruption, and fuzzing; under half an hour
+torture: bootstrap  ## Run the long forms: every fault, race and interruption, and fuzzing; about half an hour
 	@$(BOOTSTRAP) $(HARNESS)/checks.py torture
 
 # What is measured, and how: make bench ARGS="--help".
