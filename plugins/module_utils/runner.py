@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,15 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ansible.module_utils.common import warnings
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
-from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import RUN_AGAIN, AwsError, says_to_run_again
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
 
 if TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
-
-_RUN_AGAIN = "Run again: what is done is not done twice."
-_SAYS_SO = re.compile(r"(?i)\b(?:run again|further run)\b")
 
 
 def run(module: AnsibleAWSModule, body: Callable[[AnsibleAWSModule], dict[str, Any]]) -> NoReturn:
@@ -54,7 +49,7 @@ def _end(module: AnsibleAWSModule, body: Callable[[AnsibleAWSModule], dict[str, 
 def _fail(module: AnsibleAWSModule, msg: str, told: Mapping[str, Any]) -> NoReturn:
     if interruption.ended() is not None:
         nothing = "" if told.get("changed") else " Nothing was changed."
-        again = "" if _SAYS_SO.search(msg) else f" {_RUN_AGAIN}"
+        again = "" if says_to_run_again(msg) else f" {RUN_AGAIN}"
         msg = f"{msg}{nothing}{again}"
         # Whoever runs the module has had the signal, too, mostly, and no longer hears it.
         module.log(msg)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import one_line, refusal
+from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import RUN_AGAIN, says_to_run_again
 from ansible_collections.sealed.s3.plugins.plugin_utils import fleet_plan
 
 ACTIONS: Mapping[str, str] = {
@@ -59,8 +60,6 @@ _ANSWERED = re.compile(
 # A waiter tells the code alone.
 _WAITED = re.compile(r"Waiter \w*(?i:bucket_?exists) failed.*?\((?P<code>[^)]+)\): ?(?P<said>.*)", re.DOTALL)
 _TAG = "SealedS3Creation"
-_RUN_AGAIN = "Run again: what is done is not done twice."
-_SAYS_SO = re.compile(r"(?i)\b(?:run again|run it again|further run)\b")
 _SETTINGS = {"public_access": "the public access block", "versioning": "versioning", "tags": "tags"}
 _STEPS = {
     "create_key": "key",
@@ -225,8 +224,8 @@ def of_run(
     if names:
         told.append(f"Not finished: {', '.join(names)}.")
     kept = {name: result[name] for name in _KEPT if name in result}
-    if not _SAYS_SO.search(told[0]):
-        told.append(_RUN_AGAIN)
+    if not says_to_run_again(told[0]):
+        told.append(RUN_AGAIN)
     return {**kept, "changed": changed, "msg": " ".join(told)}
 
 

@@ -10,7 +10,7 @@ import functools
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     NotPermitted,
     Refused,
     Unreachable,
+    may_have_come_through,
 )
 
 try:
@@ -216,6 +217,21 @@ def jittered(wait: float) -> float:
 def turned_away(error: AwsError) -> bool:
     """Whether AWS did not carry it out for the moment: it throttles, something conflicts, or it did not arrive."""
     return error.code in _CONFLICTS | _THROTTLED | _NOT_ARRIVED
+
+
+def without_an_answer(write: Callable[[], object]) -> AwsError | None:
+    """Carry out a write of :data:`SENT_ONCE`.
+
+    :returns: what failed so that it may have come through all the same, to be looked after; None for nothing.
+    :raises AwsError: any other failure, :func:`turned_away` among them.
+    """
+    try:
+        write()
+    except AwsError as error:
+        if turned_away(error) or not may_have_come_through(error):
+            raise
+        return error
+    return None
 
 
 def _is_whole(answer: Mapping[str, Any], told: tuple[str, ...]) -> bool:

@@ -5,7 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+RUN_AGAIN = "Run again: what is done is not done twice."
+"""How a sentence ends whose step is to be done once more."""
+
+_SAYS_SO = re.compile(r"(?i)\b(?:run again|run it again|further run)\b")
 
 
 class AwsError(Exception):
@@ -51,7 +57,7 @@ class UnknownOutcome(Unreachable):
     def __init__(self, error: AwsError, done: str, unread: Exception | None = None) -> None:
         why = "" if unread is None else f", since it could not be read again: {str(unread).rstrip('.')}"
         super().__init__(
-            f"{error} It is not known whether {done}{why}. Run again: what is done is not done twice.",
+            f"{error} It is not known whether {done}{why}. {RUN_AGAIN}",
             code=error.code,
             **{**error.details, "changed": True},
         )
@@ -76,6 +82,11 @@ class BadCredentials(Unreachable):
 
 class Refused(AwsError):
     """A precondition does not hold. Nothing was changed because of it."""
+
+
+def says_to_run_again(text: str) -> bool:
+    """Whether a sentence says already what :data:`RUN_AGAIN` does."""
+    return _SAYS_SO.search(text) is not None
 
 
 def may_have_come_through(error: AwsError) -> bool:

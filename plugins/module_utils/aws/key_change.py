@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
-from ansible_collections.sealed.s3.plugins.module_utils.aws.call import CONFLICT_WAITS, jittered, turned_away
+from ansible_collections.sealed.s3.plugins.module_utils.aws.call import (
+    CONFLICT_WAITS,
+    jittered,
+    turned_away,
+    without_an_answer,
+)
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
     Refused,
@@ -259,13 +264,7 @@ class _Sending:
 
     def _once(self) -> AwsError | None:
         principals = (*(self.spec.admins or ()), *(self.spec.users or ()))
-        try:
-            self.key.put_policy(self.document, principals=principals, anew=self._anew)
-        except AwsError as error:
-            if turned_away(error) or not may_have_come_through(error):
-                raise
-            return error
-        return None
+        return without_an_answer(lambda: self.key.put_policy(self.document, principals=principals, anew=self._anew))
 
     def _anew(self) -> documents.Document:
         there = self.key.policy()

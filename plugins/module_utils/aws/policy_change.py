@@ -11,12 +11,16 @@ from typing import Any, Optional
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket
-from ansible_collections.sealed.s3.plugins.module_utils.aws.call import CONFLICT_WAITS, jittered, turned_away
+from ansible_collections.sealed.s3.plugins.module_utils.aws.call import (
+    CONFLICT_WAITS,
+    jittered,
+    turned_away,
+    without_an_answer,
+)
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
     Refused,
     UnknownOutcome,
-    may_have_come_through,
 )
 from ansible_collections.sealed.s3.plugins.module_utils.backup import Backup
 from ansible_collections.sealed.s3.plugins.module_utils.policy import deleted
@@ -245,7 +249,7 @@ class _Writing:
         """
         for wait in CONFLICT_WAITS:
             try:
-                return wanted, _put_or_lose(self._bucket, wanted.merge.document)
+                return wanted, self._put(wanted)
             except AwsError as error:
                 if not turned_away(error):
                     raise
@@ -258,7 +262,10 @@ class _Writing:
                 wanted = self._begin(self._bucket.policy())
             if not wanted.merge.changed:
                 return wanted, None
-        return wanted, _put_or_lose(self._bucket, wanted.merge.document)
+        return wanted, self._put(wanted)
+
+    def _put(self, wanted: Plan) -> AwsError | None:
+        return without_an_answer(lambda: _put(self._bucket, wanted.merge.document))
 
     def _look_after(self, sent: Plan, lost: AwsError | None) -> Plan | None:
         """Read what was written back at each of the moments.
@@ -361,17 +368,6 @@ class _Writing:
                 "there, and run again.",
                 policy=self._there.to_dict() if self._there else None,
             )
-
-
-def _put_or_lose(bucket: Bucket, document: Document | None) -> AwsError | None:
-    """Write it. What fails so that the write may have come through all the same is returned, to be looked after."""
-    try:
-        _put(bucket, document)
-    except AwsError as error:
-        if turned_away(error) or not may_have_come_through(error):
-            raise
-        return error
-    return None
 
 
 def _put(bucket: Bucket, document: Document | None) -> None:
