@@ -12,15 +12,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from environments import CACHE, ROOT
+import pages
+from environments import CACHE
 
 sys.path.insert(0, str(CACHE))
 
 from ansible_collections.sealed.s3.plugins.module_utils.policy import decision, guard
 from ansible_collections.sealed.s3.plugins.module_utils.policy.document import Document
 
-PAGE = ROOT / "docs" / "guard.md"
-START, END = "<!-- the table is generated: tests/harness/decision_table.py -->\n", "<!-- end of the table -->\n"
+PAGE = pages.DOCS / "guard.md"
+START = "<!-- decisions: begin, written by tests/harness/decision_table.py -->\n"
 BUCKET = "example-bucket"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OTHER_KEY = "arn:aws:kms:eu-west-1:111122223333:key/00000000-12ab-34cd-56ef-1234567890ab"
@@ -55,13 +56,11 @@ def table() -> str:
 
 def page(text: str) -> str:
     """A page with the table put in between its marks."""
-    before, _mark, rest = text.partition(START)
-    _old, _end, after = rest.partition(END)
-    return f"{before}{START}{table()}{END}{after}"
+    return pages.between_markers(text, "decisions", table())
 
 
 def main(path: Path = PAGE) -> None:
-    path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
+    pages.put(path, "decisions", table())
 
 
 if __name__ == "__main__":
