@@ -843,13 +843,14 @@ def test_a_later_write_that_was_turned_away_is_planned_anew_as_well(
     assert same(ended["policy"], json.loads(str(bucket.policy)))
 
 
-def test_a_later_write_that_was_turned_away_is_not_made_on_a_stale_read(aws: FakeAws, bucket: FakeBucket) -> None:
-    """What somebody else has written after us would be gone without a trace."""
-    bucket.put_policy(FOREIGN)
-    theirs = {**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]}
+def write_over_and_lag(aws: FakeAws, bucket: FakeBucket, *, lost: Fault | None = None) -> None:
+    """Somebody else writes after us, our next write is turned away, and a read after that is an old one.
+
+    :param lost: what our first write is answered with.
+    """
 
     def write_after_us() -> None:
-        bucket.put_policy(theirs)
+        bucket.put_policy({**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]})
         aws.fail("PutBucketPolicy", TURNED_AWAY[0])
         turns = itertools.count(1)
 
@@ -860,8 +861,16 @@ def test_a_later_write_that_was_turned_away_is_not_made_on_a_stale_read(aws: Fak
                 bucket.stale_reads = 2
 
         aws.waiting.append(lag)
+        if lost is not None:
+            raise lost
 
     aws.once_after("PutBucketPolicy", write_after_us)
+
+
+def test_a_later_write_that_was_turned_away_is_not_made_on_a_stale_read(aws: FakeAws, bucket: FakeBucket) -> None:
+    """What somebody else has written after us would be gone without a trace."""
+    bucket.put_policy(FOREIGN)
+    write_over_and_lag(aws, bucket)
     assert not settle(aws).failed
     assert bucket.sids == ["Readers", None, "Writers", *OUR_SIDS]
 
@@ -936,23 +945,7 @@ def test_a_later_write_whose_answer_is_lost_is_not_made_again_on_a_stale_read(aw
 def test_a_write_whose_answer_was_lost_before_is_not_made_on_a_stale_read(aws: FakeAws, bucket: FakeBucket) -> None:
     """The one that got no answer is overwritten, and the next one is turned away."""
     bucket.put_policy(FOREIGN)
-    theirs = {**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]}
-
-    def write_after_us() -> None:
-        bucket.put_policy(theirs)
-        aws.fail("PutBucketPolicy", TURNED_AWAY[0])
-        turns = itertools.count(1)
-
-        def lag(_seconds: float) -> None:
-            # The first wait is for a second read of what they wrote, the second one for another try.
-            if next(turns) == 2:
-                bucket.lagging["policy"] = json.dumps(FOREIGN)
-                bucket.stale_reads = 2
-
-        aws.waiting.append(lag)
-        raise LOST
-
-    aws.once_after("PutBucketPolicy", write_after_us)
+    write_over_and_lag(aws, bucket, lost=LOST)
     ended = settle(aws)
     assert not ended.failed
     assert ended["changed"] is True

@@ -191,8 +191,8 @@ def test_a_key_policy_that_is_throttled_all_the_time_ends_with_a_sentence(aws: F
     assert aws.writes == ["PutKeyPolicy"] * 5
 
 
-def test_a_throttled_policy_is_not_written_on_what_was_there_earlier(aws: FakeKms) -> None:
-    arn = aws.add_key()
+def write_over_and_lag(aws: FakeKms, arn: str, failure: Exception | None) -> None:
+    """Somebody else writes after us; our next write ends with the failure, and then the first policy is shown."""
     first = aws.of(arn)["policy"]
 
     def write_after_us(operation: str, _parameters: Mapping[str, Any]) -> None:
@@ -202,9 +202,15 @@ def test_a_throttled_policy_is_not_written_on_what_was_there_earlier(aws: FakeKm
         elif operation == "PutKeyPolicy" and aws.writes == ["PutKeyPolicy"] * 2:
             aws.before.clear()
             show_instead(aws, arn, first)
-            raise fake_kms.KmsError("ThrottlingException", "Rate exceeded", 400)
+            if failure is not None:
+                raise failure
 
     aws.before.append(write_after_us)
+
+
+def test_a_throttled_policy_is_not_written_on_what_was_there_earlier(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    write_over_and_lag(aws, arn, fake_kms.KmsError("ThrottlingException", "Rate exceeded", 400))
     with pytest.raises(Refused, match="still reads as it was before"):
         settle(aws, arn, KeySettings(users=(USER,), rotation=None))
     assert aws.writes == ["PutKeyPolicy"] * 2
@@ -345,19 +351,7 @@ def test_a_write_that_does_not_become_visible_is_not_made_again(aws: FakeKms, wa
 @pytest.mark.parametrize("answered", [True, False])
 def test_what_was_there_before_somebody_else_wrote_is_not_written_on(aws: FakeKms, answered: bool) -> None:
     arn = aws.add_key()
-    first = aws.of(arn)["policy"]
-
-    def write_after_us(operation: str, _parameters: Mapping[str, Any]) -> None:
-        if operation == "GetKeyPolicy" and aws.writes == ["PutKeyPolicy"]:
-            aws.of(arn)["policy"] = first
-            add_to_policy(aws, arn, THEIRS)
-        elif operation == "PutKeyPolicy" and aws.writes == ["PutKeyPolicy"] * 2:
-            aws.before.clear()
-            show_instead(aws, arn, first)
-            if not answered:
-                raise LOST
-
-    aws.before.append(write_after_us)
+    write_over_and_lag(aws, arn, None if answered else LOST)
     with pytest.raises(AwsError, match="still reads as it was" if answered else "It is not known whether") as stopped:
         settle(aws, arn, KeySettings(users=(USER,), rotation=None))
     assert stopped.value.details["changed"] is True
