@@ -116,12 +116,12 @@ def each(work: Callable[[T], R], items: Iterable[T], *, threads: int, resting: i
                 if not waiting:
                     return
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                not_begun = {one for one in done if isinstance(one.exception(), _NotBegun)}
+                left = left or bool(not_begun)
+                done -= not_begun
                 while done:
-                    one = done.pop()
-                    if isinstance(one.exception(), _NotBegun):
-                        left = True
-                    else:
-                        yield one.result()
+                    # Without a name, which would keep it until the next one.
+                    yield done.pop().result()
         finally:
             # Also where this is closed early: what has begun is finished, what has not is not begun.
             pool.shutdown(wait=False, cancel_futures=True)
