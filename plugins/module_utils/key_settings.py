@@ -177,9 +177,7 @@ def plan(settings: KeySettings, facts: KeyFacts, *, key_arn: str) -> KeyPlan:
     """
     merged = None
     if settings.touches_policy:
-        merged = key_policy.merge(facts.policy, settings.policy_spec(key_arn))
-        if merged.changed and merged.document is not None:
-            key_policy.check_size(merged.document)
+        merged = key_policy.plan(facts.policy, settings.policy_spec(key_arn))
     there = facts.tags or {}
     new_tags = {name: value for name, value in (settings.tags or {}).items() if there.get(name) != value}
     if new_tags and len({**there, **new_tags}) > MAX_TAGS:

@@ -206,11 +206,11 @@ from ansible_collections.sealed.s3.plugins.module_utils import arguments, key_st
 from ansible_collections.sealed.s3.plugins.module_utils.aws import key_change
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import Refused
 from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
+from ansible_collections.sealed.s3.plugins.module_utils.aws.key_change import Outcome
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 from ansible_collections.sealed.s3.plugins.module_utils.key_settings import (
     ARGUMENTS,
     KeyFacts,
-    KeyPlan,
     KeySettings,
     plan,
     rotation_refusal,
@@ -234,10 +234,12 @@ def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
 
     facts = key_change.read(key, settings)
     planned = plan(settings, facts, key_arn=key.arn)
-    after = key_change.expected(facts, planned)
-    if planned.changed and not module.check_mode:
-        after = key_change.apply(key, settings, facts=facts, planned=planned)
-    return _result(settings, key_arn=key.arn, before=facts, after=after, planned=planned)
+    if not planned.changed or module.check_mode:
+        return _result(settings, key.arn, Outcome.planned(facts, planned))
+    outcome = key_change.apply(key, settings, facts=facts, planned=planned)
+    if outcome.interfered:
+        runner.warn(f"Somebody else wrote the policy of key {key.arn} at the same time; it was merged again.")
+    return _result(settings, key.arn, outcome)
 
 
 def _settle_planned(module: AnsibleAWSModule, settings: KeySettings) -> dict[str, Any]:
@@ -247,7 +249,7 @@ def _settle_planned(module: AnsibleAWSModule, settings: KeySettings) -> dict[str
     _warn_about_both(settings, arn)
     facts = KeyFacts.of_new_key(settings, partition=caller.partition, account=caller.account)
     planned = plan(settings, facts, key_arn=arn)
-    return _result(settings, key_arn=arn, before=facts, after=key_change.expected(facts, planned), planned=planned)
+    return _result(settings, arn, Outcome.planned(facts, planned))
 
 
 def _judge_account(session: Session, key: Key, asked: str) -> None:
@@ -271,9 +273,8 @@ def _warn_about_both(settings: KeySettings, key_arn: str) -> None:
         )
 
 
-def _result(
-    settings: KeySettings, *, key_arn: str, before: KeyFacts, after: KeyFacts, planned: KeyPlan
-) -> dict[str, Any]:
+def _result(settings: KeySettings, key_arn: str, outcome: Outcome) -> dict[str, Any]:
+    before, after, planned = outcome.before, outcome.after, outcome.plan
     result: dict[str, Any] = {
         "changed": planned.changed,
         "key_arn": key_arn,

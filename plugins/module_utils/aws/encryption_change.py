@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet
+from ansible_collections.sealed.s3.plugins.module_utils.aws import reading_back
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import (
     AES256,
     DSSE,
@@ -23,10 +23,6 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     UnknownOutcome,
     may_have_come_through,
 )
-
-# Waits between reads, in seconds, while S3 hands out the rule of before the write: bucket configurations are
-# eventually consistent (Amazon S3 User Guide, "Amazon S3 data consistency model").
-READ_BACK_WAITS = (0.5, 1.0, 2.0, 4.0)
 
 # What services answer that do not know an element of the request.
 _NOT_UNDERSTOOD = frozenset(("InvalidArgument", "InvalidRequest", "MalformedXML", "NotImplemented"))
@@ -229,13 +225,12 @@ def _read_back(
 
     :param lost: why it is not known whether the write came through.
     """
+
+    def arrived(there: EncryptionRule | None) -> bool:
+        return written.same_as(there) or not (there.same_as(before) if there else before is None)
+
     try:
-        there = bucket.default_encryption()
-        for wait in READ_BACK_WAITS:
-            if written.same_as(there) or not (there.same_as(before) if there else before is None):
-                break
-            fleet.rest(wait)
-            there = bucket.default_encryption()
+        there = reading_back.until(arrived, bucket.default_encryption)
     except AwsError as error:
         if lost is not None:
             raise UnknownOutcome(lost, "it was set", error) from error

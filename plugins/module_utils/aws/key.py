@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ansible_collections.sealed.s3.plugins.module_utils import key_state
-from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, NotFound, Refused
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import KeyState, Rotation
@@ -21,9 +20,13 @@ from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import Pol
 if TYPE_CHECKING:
     from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 
-# Waits between the tries of PutKeyPolicy while IAM spreads a new principal, in seconds. KMS API Reference,
-# PutKeyPolicy: a new principal may need a delay before it can be included in a key policy.
 PRINCIPAL_WAITS = (1.0, 2.0, 4.0, 8.0, 8.0)
+"""Waits between the tries of PutKeyPolicy while IAM spreads a new principal, in seconds. KMS API Reference,
+PutKeyPolicy: a new principal may need a delay before it can be included in a key policy."""
+
+
+class UnknownPrincipal(Refused):
+    """KMS does not know a principal of a policy, or not yet."""
 
 
 class Key:
@@ -151,33 +154,12 @@ class Key:
                 return tags
             page = {"Marker": answer["NextMarker"]}
 
-    def put_policy(
-        self,
-        document: documents.Document,
-        *,
-        principals: tuple[str, ...] = (),
-        anew: Callable[[], documents.Document] | None = None,
-    ) -> None:
+    def put_policy(self, document: documents.Document, *, principals: tuple[str, ...] = ()) -> None:
         """PutKeyPolicy with the lock-out safety check on.
 
-        Tried again, a bounded number of times, while KMS does not know a principal yet.
-
-        :param principals: those that are new to it, to be named when KMS does not come to know them.
-        :param anew: what is written after a wait instead, since somebody else may have written meanwhile.
-        :raises Refused: when KMS does not know a principal.
+        :param principals: those that are new to it, to be named when KMS does not know them.
+        :raises UnknownPrincipal: to be tried again after :data:`PRINCIPAL_WAITS`, of which its text tells.
         """
-        for wait in PRINCIPAL_WAITS:
-            if self._put_policy_once(document) is None:
-                return
-            interruption.wait(wait)
-            if anew is not None:
-                document = anew()
-        unknown = self._put_policy_once(document)
-        if unknown is not None:
-            raise Refused(self._unknown_principals(document, principals), code=unknown.code) from unknown
-
-    def _put_policy_once(self, document: documents.Document) -> AwsError | None:
-        """The error, where it is that KMS does not know a principal. All others are raised."""
         try:
             call(
                 self._session.kms_once,
@@ -190,16 +172,15 @@ class Key:
         except AwsError as error:
             # KMS's own lock-out check answers with the same code and another text.
             if error.code == "MalformedPolicyDocumentException" and "invalid principal" in str(error).lower():
-                return error
+                raise UnknownPrincipal(self._unknown_principals(document, principals), code=error.code) from error
             raise
-        return None
 
     def _unknown_principals(self, document: documents.Document, principals: tuple[str, ...]) -> str:
         named = ", ".join(principals) or "those of the policy"
         return (
             f"KMS does not know a principal of the new policy of key {self.arn}: one of {named}.{_deleted(document)} "
-            f"It was tried {len(PRINCIPAL_WAITS) + 1} times over {sum(PRINCIPAL_WAITS):.0f} seconds. Check that each "
-            "exists; a principal made a moment ago may need a minute more."
+            f"It was tried {len(PRINCIPAL_WAITS) + 1} times over {sum(PRINCIPAL_WAITS):.0f} seconds or more. Check "
+            "that each exists; a principal made a moment ago may need a minute more."
         )
 
     def put_description(self, description: str) -> None:

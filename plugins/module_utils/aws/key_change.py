@@ -9,20 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption
-from ansible_collections.sealed.s3.plugins.module_utils.aws.call import (
-    CONFLICT_WAITS,
-    jittered,
-    turned_away,
-    without_an_answer,
-)
+from ansible_collections.sealed.s3.plugins.module_utils.aws import policy_writing, reading_back
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
-    Refused,
     UnknownOutcome,
     may_have_come_through,
 )
-from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
+from ansible_collections.sealed.s3.plugins.module_utils.aws.key import PRINCIPAL_WAITS, Key, UnknownPrincipal
 from ansible_collections.sealed.s3.plugins.module_utils.key_settings import (
     DEFAULT_PERIOD,
     KeyFacts,
@@ -32,14 +25,11 @@ from ansible_collections.sealed.s3.plugins.module_utils.key_settings import (
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import Rotation
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document as documents
 from ansible_collections.sealed.s3.plugins.module_utils.policy import key_policy
-from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
-from ansible_collections.sealed.s3.plugins.module_utils.policy.merge import lost_statements
+from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
+from ansible_collections.sealed.s3.plugins.module_utils.policy.plan import Plan
 
-# How often the policy is merged again when someone else writes at the same time.
-POLICY_TRIES = 3
-# Waits between reads, in seconds, while KMS still hands out the policy from before the write. KMS Developer Guide,
-# "AWS KMS eventual consistency": mostly under a second, at times some minutes.
-READ_BACK_WAITS = (0.5, 1.0, 2.0, 4.0)
+# Seconds after a write at which the policy is read back.
+READ_BACK_AT = (0.0,)
 
 
 def read(key: Key, settings: KeySettings) -> KeyFacts:
@@ -50,14 +40,31 @@ def read(key: Key, settings: KeySettings) -> KeyFacts:
     return KeyFacts(description=key.description.description, rotation=rotation, tags=tags, policy=policy)
 
 
-def expected(facts: KeyFacts, planned: KeyPlan) -> KeyFacts:
-    """What the key is like once ``planned`` is done."""
-    return KeyFacts(
-        description=facts.description if planned.description is None else planned.description,
-        policy=planned.merge.document if planned.merge is not None else facts.policy,
-        rotation=planned.rotation or facts.rotation,
-        tags={**facts.tags, **planned.tags} if facts.tags is not None else None,
-    )
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a key, or would become of it.
+
+    :ivar before: what it was like; its policy as it was read last before the first write.
+    :ivar after: what it is like then.
+    :ivar plan: what was planned on ``before``.
+    :ivar interfered: somebody else wrote its policy after us, so that it was merged again.
+    """
+
+    before: KeyFacts
+    after: KeyFacts
+    plan: KeyPlan
+    interfered: bool = False
+
+    @classmethod
+    def planned(cls, facts: KeyFacts, plan: KeyPlan) -> Outcome:
+        """What would become of it."""
+        after = KeyFacts(
+            description=facts.description if plan.description is None else plan.description,
+            policy=plan.merge.document if plan.merge is not None else facts.policy,
+            rotation=plan.rotation or facts.rotation,
+            tags={**facts.tags, **plan.tags} if facts.tags is not None else None,
+        )
+        return cls(before=facts, after=after, plan=plan)
 
 
 def shown_facts(facts: KeyFacts, settings: KeySettings) -> dict[str, Any]:
@@ -74,26 +81,30 @@ def shown_facts(facts: KeyFacts, settings: KeySettings) -> dict[str, Any]:
     return found
 
 
-def apply(key: Key, settings: KeySettings, *, facts: KeyFacts, planned: KeyPlan) -> KeyFacts:
+def apply(key: Key, settings: KeySettings, *, facts: KeyFacts, planned: KeyPlan) -> Outcome:
     """Carry ``planned`` out: policy, description, rotation, tags, in this order.
 
-    :returns: what the key is like then.
     :raises AwsError, PolicyError: with ``steps_done`` in its details and in its text when parts were done before.
     """
-    after = expected(facts, planned)
+    outcome = Outcome.planned(facts, planned)
     done: list[str] = []
     try:
         if planned.policy_changed and facts.policy is not None:
-            after = replace(after, policy=_write_policy(key, settings.policy_spec(key.arn), facts.policy))
-            done.append("policy")
-        for part in planned.parts:
+            written = _write_policy(key, settings.policy_spec(key.arn), facts.policy)
+            outcome = Outcome(
+                before=replace(facts, policy=written.before),
+                after=replace(outcome.after, policy=written.after),
+                plan=replace(planned, merge=written.plan.merge),
+                interfered=written.interfered,
+            )
+        for part in outcome.plan.parts:
             if part != "policy":
                 _write(_Setting(key, settings, planned, part))
-                done.append(part)
+            done.append(part)
     except (AwsError, PolicyError) as error:
         error.details["changed"] = bool(done) or bool(error.details.get("changed"))
-        if facts.policy is not None:
-            error.details.setdefault("previous_policy", facts.policy.to_dict())
+        if outcome.before.policy is not None:
+            error.details.setdefault("previous_policy", outcome.before.policy.to_dict())
         if done:
             error.details["steps_done"] = done
             error.args = (
@@ -101,7 +112,7 @@ def apply(key: Key, settings: KeySettings, *, facts: KeyFacts, planned: KeyPlan)
                 "a further run does the rest.",
             )
         raise
-    return after
+    return outcome
 
 
 @dataclass(frozen=True)
@@ -159,138 +170,40 @@ def _write(setting: _Setting) -> None:
 
 def _came_through(setting: _Setting, error: AwsError) -> bool:
     try:
-        for wait in READ_BACK_WAITS:
-            if setting.is_there():
-                return True
-            interruption.wait(wait)
-        return setting.is_there()
+        return reading_back.until(bool, setting.is_there)
     except AwsError as unread:
         raise UnknownOutcome(error, f"the {setting.part} was changed", unread) from unread
 
 
-def _write_policy(key: Key, spec: key_policy.KeyPolicySpec, before: documents.Document) -> documents.Document:
-    """Merge, write, read back; again on the fresh policy when someone else wrote in between.
-
-    :raises AwsError, PolicyError: with ``changed`` in the details where it is known whether the policy was written.
-    """
-    written = False
-    failed: AwsError | None = None
-    earlier: list[documents.Document] = []
-    try:
-        for _attempt in range(POLICY_TRIES):
-            merged = key_policy.merge(before, spec)
-            if not merged.changed or merged.document is None:
-                return before
-            sending = _Sending(key, spec, earlier, before, merged.document)
-            lost = sending.put_or_lose()
-            earlier.append(sending.before)
-            written = written or lost is None
-            there = _read_back(key, earlier=earlier, written=sending.document, lost=lost)
-            if lost is not None and documents.equal(there, sending.before):
-                # So it can be written again, on what was just read.
-                failed, before = lost, there
-                continue
-            failed = None
-            if _was_there(there, earlier):
-                raise _not_there(key) if lost is None else UnknownOutcome(lost, "the policy was written")
-            written = True
-            if not key_policy.merge(there, spec).changed:
-                _check_lost(key, earlier, there)
-                return there
-            before = there
-        if failed is not None:
-            failed.args = (f"{failed} It was read again, and it is as it was before.",)
-            raise failed
-    except (AwsError, PolicyError) as error:
-        error.details["changed"] = written or isinstance(error, UnknownOutcome)
-        raise
-    raise Refused(
-        f"The policy of key {key.arn} was written {POLICY_TRIES} times, and each time it read differently afterwards: "
-        "someone else is changing it too. Find out who, and run again.",
-        changed=True,
-    )
-
-
-def _was_there(there: documents.Document, earlier: Sequence[documents.Document]) -> bool:
-    return any(documents.equal(there, one) for one in earlier)
-
-
-def _not_there(key: Key) -> Refused:
-    return Refused(
-        f"The policy of key {key.arn} was written, and it still reads as it was before. Either KMS has not caught up, "
-        "or someone else has put the earlier policy back since. It was not written again, because that could overwrite "
-        "what others have written. Run again in a while: what is done is not done twice."
-    )
-
-
-def _check_lost(key: Key, earlier: Sequence[documents.Document], there: documents.Document) -> None:
-    lost = dict.fromkeys(name for policy in earlier for name in lost_statements(policy, there))
-    if lost:
-        raise Refused(
-            f"The policy of key {key.arn} was written, and statements that were there before are not there "
-            f"now: {', '.join(shown(name) for name in lost)}. Someone else changed the policy at the same "
-            "time, or took them out. Compare it with previous_policy."
-        )
-
-
-@dataclass
-class _Sending:
-    """A write of the policy: what is written, and what was read before it.
-
-    :ivar earlier: what was there before the writes before it.
-    """
+@dataclass(frozen=True)
+class _KeyPolicy(policy_writing.Holder):
+    """The policy of a key, to be written."""
 
     key: Key
-    spec: key_policy.KeyPolicySpec
-    earlier: Sequence[documents.Document]
-    before: documents.Document
-    document: documents.Document
+    principals: tuple[str, ...]
+    service = "KMS"
 
-    def put_or_lose(self) -> AwsError | None:
-        """Write it, anew on what is there then while KMS throttles or does not know a principal yet.
+    @property
+    def title(self) -> str:
+        return f"key {self.key.arn}"
 
-        What fails so that the write may have come through all the same is returned, to be looked after.
-        """
-        key_policy.check_size(self.document)
-        for wait in CONFLICT_WAITS:
-            try:
-                return self._once()
-            except AwsError as error:
-                if not turned_away(error):
-                    raise
-            interruption.wait(jittered(wait))
-            self._anew()
-        return self._once()
+    def read(self) -> documents.Document:
+        return self.key.policy()
 
-    def _once(self) -> AwsError | None:
-        principals = (*(self.spec.admins or ()), *(self.spec.users or ()))
-        return without_an_answer(lambda: self.key.put_policy(self.document, principals=principals, anew=self._anew))
+    def write(self, document: documents.Document | None) -> None:
+        if document is None:
+            raise ValueError("a key always has a policy")
+        self.key.put_policy(document, principals=self.principals)
 
-    def _anew(self) -> documents.Document:
-        there = self.key.policy()
-        if not documents.equal(there, self.before) and _was_there(there, self.earlier):
-            raise _not_there(self.key)
-        self.before = there
-        self.document = key_policy.merge(self.before, self.spec).document or self.before
-        key_policy.check_size(self.document)
-        return self.document
+    def waits_after(self, error: AwsError) -> Sequence[float]:
+        return PRINCIPAL_WAITS if isinstance(error, UnknownPrincipal) else super().waits_after(error)
 
 
-def _read_back(
-    key: Key, *, earlier: Sequence[documents.Document], written: documents.Document, lost: AwsError | None
-) -> documents.Document:
-    try:
-        there = key.policy()
-        for wait in READ_BACK_WAITS:
-            if documents.equal(there, written) or not _was_there(there, earlier):
-                break
-            interruption.wait(wait)
-            there = key.policy()
-    except (AwsError, PolicyError) as error:
-        if lost is not None:
-            raise UnknownOutcome(lost, "the policy was written", error) from error
-        error.args = (
-            f"The policy of key {key.arn} was written, and could not be read back to see that it came through. {error}",
-        )
-        raise
-    return there
+def _write_policy(key: Key, spec: key_policy.KeyPolicySpec, before: documents.Document) -> policy_writing.Written:
+    """:raises AwsError, PolicyError: with ``changed`` in the details where it is known whether it was written."""
+    return policy_writing.write(
+        _KeyPolicy(key, (*(spec.admins or ()), *(spec.users or ()))),
+        lambda there: Plan(key_policy.plan(there, spec)),
+        before,
+        read_back_at=READ_BACK_AT,
+    )

@@ -167,6 +167,17 @@ def merge(document: Document | None, spec: KeyPolicySpec) -> Merge:
     return merge_statements(document, list(wanted.values()))
 
 
+def plan(document: Document | None, spec: KeyPolicySpec) -> Merge:
+    """As :func:`merge`.
+
+    :raises KeyPolicyError: when KMS would refuse the policy for its size.
+    """
+    merged = merge(document, spec)
+    if merged.changed and merged.document is not None:
+        check_size(merged.document)
+    return merged
+
+
 def has_root(document: Document | None, *, account: str) -> bool:
     """Whether a statement under any Sid gives the whole account every action on the key, without a condition."""
     return document is not None and any(_is_root(statement, account) for statement in document.statements)

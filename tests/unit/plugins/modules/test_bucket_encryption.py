@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.sealed.s3.plugins.module_utils.aws import encryption_change
+from ansible_collections.sealed.s3.plugins.module_utils.aws import reading_back
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket
 from ansible_collections.sealed.s3.tests.unit.fake_aws import (
     ACCOUNT,
@@ -420,7 +420,7 @@ def test_a_read_that_lags_behind_is_waited_for(aws: FakeAws, bucket: FakeBucket)
     bucket.stale_reads = 2
     ended = settle(aws)
     assert ended["changed"] is True
-    assert aws.waits == list(encryption_change.READ_BACK_WAITS[:2])
+    assert aws.waits == list(reading_back.STALE_WAITS[:2])
     assert aws.writes == ["PutBucketEncryption"]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.sealed.s3.plugins.module_utils import backup
-from ansible_collections.sealed.s3.plugins.module_utils.aws import policy_change
+from ansible_collections.sealed.s3.plugins.module_utils.aws import policy_writing, reading_back
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document
 from ansible_collections.sealed.s3.tests.unit.fake_aws import (
     ACCOUNT,
@@ -903,7 +903,7 @@ def test_a_write_that_failed_and_is_not_there_is_made_again_once_that_is_sure(aw
     assert ended["changed"] is True
     assert ended.warnings == []
     assert bucket.sids == ["Readers", None, *OUR_SIDS]
-    assert aws.waits == [*policy_change.STALE_WAITS * 2, 1, 2]
+    assert aws.waits == [*reading_back.STALE_WAITS * 2, 1, 2]
     # Each time on what was read right before.
     assert aws.calls == [*READS, *(["PutBucketPolicy"] + ["GetBucketPolicy"] * 5) * 2, *WRITE]
 
@@ -916,7 +916,7 @@ def test_a_write_that_fails_each_time_and_is_not_there_changed_nothing(aws: Fake
     assert ended.msg.endswith("It was read again, and it is as it was before.")
     assert ended["changed"] is False
     assert same(ended["previous_policy"], FOREIGN)
-    assert aws.writes == ["PutBucketPolicy"] * policy_change.WRITES
+    assert aws.writes == ["PutBucketPolicy"] * policy_writing.WRITES
 
 
 def test_a_later_write_whose_answer_is_lost_is_not_made_again_on_a_stale_read(aws: FakeAws, bucket: FakeBucket) -> None:
@@ -956,7 +956,7 @@ def test_a_write_whose_answer_was_lost_and_that_shows_late_is_a_change(aws: Fake
     bucket.put_policy(FOREIGN)
 
     def lag() -> None:
-        bucket.stale_reads = 1 + len(policy_change.STALE_WAITS)
+        bucket.stale_reads = 1 + len(reading_back.STALE_WAITS)
         aws.fail("PutBucketPolicy", TURNED_AWAY[0])
         raise LOST
 
@@ -1013,13 +1013,13 @@ def test_a_read_that_lags_behind_is_waited_for(aws: FakeAws, bucket: FakeBucket)
     assert ended.warnings == []
     assert aws.writes == ["PutBucketPolicy"]
     # Then it is read at 1 s, which has passed, and at 3 s, which has passed, too.
-    assert aws.waits == list(policy_change.STALE_WAITS[:3])
+    assert aws.waits == list(reading_back.STALE_WAITS[:3])
     assert aws.calls == [*READS, "PutBucketPolicy", *["GetBucketPolicy"] * 6]
 
 
 def test_the_last_read_of_those_that_lag_behind_counts(aws: FakeAws, bucket: FakeBucket) -> None:
     bucket.put_policy(FOREIGN)
-    bucket.stale_reads = len(policy_change.STALE_WAITS)
+    bucket.stale_reads = len(reading_back.STALE_WAITS)
     assert not settle(aws).failed
     assert aws.writes == ["PutBucketPolicy"]
 
@@ -1033,7 +1033,7 @@ def test_a_read_that_lags_behind_a_later_one_is_waited_for(aws: FakeAws, bucket:
     assert not ended.failed
     assert ended.warnings == []
     assert aws.writes == ["PutBucketPolicy"]
-    assert aws.waits == [1, policy_change.STALE_WAITS[0], 1.5]
+    assert aws.waits == [1, reading_back.STALE_WAITS[0], 1.5]
 
 
 def test_a_read_that_lags_behind_after_a_removal_is_waited_for(aws: FakeAws, bucket: FakeBucket) -> None:
@@ -1056,7 +1056,7 @@ def test_a_read_that_lags_behind_for_too_long_ends_with_a_sentence(aws: FakeAws,
     assert ended["changed"] is True
     assert same(ended["previous_policy"], FOREIGN)
     assert aws.writes == ["PutBucketPolicy"]
-    assert aws.waits == list(policy_change.STALE_WAITS)
+    assert aws.waits == list(reading_back.STALE_WAITS)
 
 
 WRITERS = {**READERS, "Sid": "Writers", "Action": "s3:PutObject"}
@@ -1168,7 +1168,7 @@ def test_somebody_who_keeps_writing_ends_it_after_a_bounded_number_of_times(aws:
     ended = settle(aws)
     assert ended.failed
     assert "somebody else keeps writing it" in ended.msg
-    assert aws.writes == ["PutBucketPolicy"] * policy_change.WRITES
+    assert aws.writes == ["PutBucketPolicy"] * policy_writing.WRITES
     assert bucket.sids == ["Readers"]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption, policy_change
+from ansible_collections.sealed.s3.plugins.module_utils.aws import interruption, policy_writing
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document, guard
 from ansible_collections.sealed.s3.tests.unit.fake_aws import (
     ACCOUNT,
@@ -577,7 +577,7 @@ def test_somebody_who_keeps_writing_ends_it(aws: FakeAws, bucket: FakeBucket) ->
     ended = seal(aws)
     assert "somebody else keeps writing it" in ended.msg
     assert ended["steps"] == ["default_encryption", "guard"]
-    assert aws.writes == ["PutBucketEncryption", *["PutBucketPolicy"] * policy_change.WRITES]
+    assert aws.writes == ["PutBucketEncryption", *["PutBucketPolicy"] * policy_writing.WRITES]
 
 
 def test_a_policy_that_s3_would_not_take_back_leaves_default_encryption_too(aws: FakeAws, bucket: FakeBucket) -> None:

@@ -16,7 +16,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     Refused,
     Unreachable,
 )
-from ansible_collections.sealed.s3.plugins.module_utils.aws.key import PRINCIPAL_WAITS, Key
+from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key, UnknownPrincipal
 from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Caller
 from ansible_collections.sealed.s3.plugins.module_utils.key_state import Rotation
 from ansible_collections.sealed.s3.plugins.module_utils.policy import document
@@ -156,24 +156,9 @@ def test_the_policy_is_written_with_the_lock_out_check_on(aws: FakeKms) -> None:
     assert aws.writes == ["PutKeyPolicy"]
 
 
-def test_a_new_principal_is_waited_for(aws: FakeKms, waits: list[float]) -> None:
+def test_an_unknown_principal_is_named(aws: FakeKms) -> None:
     found = resolve(aws, aws.add_key())
-    aws.fail("PutKeyPolicy", INVALID, times=3)
-    found.put_policy(found.policy(), principals=("arn:aws:iam::111122223333:role/New",))
-    assert waits == [1.0, 2.0, 4.0]
-    assert aws.writes == ["PutKeyPolicy"] * 4
-
-
-def test_the_last_try_for_a_new_principal_counts(aws: FakeKms) -> None:
-    found = resolve(aws, aws.add_key())
-    aws.fail("PutKeyPolicy", INVALID, times=len(PRINCIPAL_WAITS))
-    found.put_policy(found.policy())
-    assert aws.writes == ["PutKeyPolicy"] * (len(PRINCIPAL_WAITS) + 1)
-
-
-def test_an_unknown_principal_is_named_after_a_bounded_wait(aws: FakeKms, waits: list[float]) -> None:
-    found = resolve(aws, aws.add_key())
-    aws.fail("PutKeyPolicy", INVALID, times=100)
+    aws.fail("PutKeyPolicy", INVALID)
     theirs = {
         "Sid": "Old",
         "Effect": "Allow",
@@ -181,24 +166,22 @@ def test_an_unknown_principal_is_named_after_a_bounded_wait(aws: FakeKms, waits:
         "Action": "kms:Decrypt",
         "Resource": "*",
     }
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(UnknownPrincipal) as refused:
         found.put_policy(document.parse({"Statement": [theirs]}), principals=("arn:aws:iam::111122223333:role/New",))
     assert "one of arn:aws:iam::111122223333:role/New." in str(refused.value)
     assert "one that was deleted and has to be taken out of the policy first: AROAEXAMPLE1234567890 in Old" in str(
         refused.value
     )
-    assert "tried 6 times over 23 seconds" in str(refused.value)
-    assert len(waits) == 5
-    assert aws.writes == ["PutKeyPolicy"] * 6
+    assert aws.writes == ["PutKeyPolicy"]
 
 
-def test_a_policy_that_locks_out_is_not_tried_again(aws: FakeKms, waits: list[float]) -> None:
+def test_a_policy_that_locks_out_is_told_as_it_is(aws: FakeKms) -> None:
     found = resolve(aws, aws.add_key())
     said = "The new key policy will not allow you to update the key policy in the future."
     aws.fail("PutKeyPolicy", KmsError("MalformedPolicyDocumentException", said))
-    with pytest.raises(AwsError, match="will not allow you to update the key policy"):
+    with pytest.raises(AwsError, match="will not allow you to update the key policy") as refused:
         found.put_policy(found.policy())
-    assert waits == []
+    assert not isinstance(refused.value, UnknownPrincipal)
 
 
 def test_what_does_not_answer_is_unreachable(aws: FakeKms) -> None:

@@ -14,7 +14,10 @@ import pytest
 from ansible_collections.sealed.s3.plugins.module_utils import key_settings
 from ansible_collections.sealed.s3.plugins.module_utils.aws import key_change
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError, Refused
-from ansible_collections.sealed.s3.plugins.module_utils.aws.key import Key
+from ansible_collections.sealed.s3.plugins.module_utils.aws.key import PRINCIPAL_WAITS, Key
+from ansible_collections.sealed.s3.plugins.module_utils.aws.key_change import Outcome
+from ansible_collections.sealed.s3.plugins.module_utils.aws.policy_writing import WRITES
+from ansible_collections.sealed.s3.plugins.module_utils.aws.reading_back import STALE_WAITS
 from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeyFacts, KeySettings
 from ansible_collections.sealed.s3.tests.unit import fake_kms
 from ansible_collections.sealed.s3.tests.unit.fake_kms import ACCOUNT, FakeKms
@@ -48,12 +51,16 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-def settle(aws: FakeKms, arn: str, settings: KeySettings) -> KeyFacts:
+def carry_out(aws: FakeKms, arn: str, settings: KeySettings) -> Outcome:
     session: Any = FakeSession(aws)
     key = Key.resolve(session, arn, region=fake_kms.REGION)
     facts = key_change.read(key, settings)
     planned = key_settings.plan(settings, facts, key_arn=arn)
     return key_change.apply(key, settings, facts=facts, planned=planned)
+
+
+def settle(aws: FakeKms, arn: str, settings: KeySettings) -> KeyFacts:
+    return carry_out(aws, arn, settings).after
 
 
 def add_to_policy(aws: FakeKms, arn: str, *statements: Mapping[str, Any]) -> None:
@@ -154,7 +161,7 @@ def test_a_policy_that_failed_and_is_not_there_changed_nothing(aws: FakeKms) -> 
     with pytest.raises(AwsError, match=r"It was read again, and it is as it was before\.$") as stopped:
         settle(aws, arn, ALL)
     assert stopped.value.details["changed"] is False
-    assert aws.writes == ["PutKeyPolicy"] * key_change.POLICY_TRIES
+    assert aws.writes == ["PutKeyPolicy"] * WRITES
 
 
 @pytest.mark.parametrize("code", ["KMSInternalException", "ThrottlingException"])
@@ -179,7 +186,7 @@ def test_a_policy_that_failed_and_is_not_there_is_written_again(aws: FakeKms, wa
     settle(aws, arn, KeySettings(users=(USER,), rotation=None))
     assert sids(aws, arn) == ["Enable IAM User Permissions", "SealedS3KeyUsers"]
     assert aws.writes == ["PutKeyPolicy"] * 2
-    assert waits == list(key_change.READ_BACK_WAITS)
+    assert waits == list(STALE_WAITS)
 
 
 def test_a_key_policy_that_is_throttled_all_the_time_ends_with_a_sentence(aws: FakeKms) -> None:
@@ -266,7 +273,7 @@ def test_a_setting_that_failed_and_is_not_there_changed_nothing(
         settle(aws, key_that_rotates_if(aws, operation), settings)
     assert stopped.value.details["changed"] is False
     # Reads of KMS may lag behind its writes.
-    assert waits == list(key_change.READ_BACK_WAITS)
+    assert waits == list(STALE_WAITS)
 
 
 @pytest.mark.parametrize(("operation", "read", "part", "settings"), SETTINGS)
@@ -311,20 +318,48 @@ def test_a_write_that_is_not_visible_at_once_is_waited_for(aws: FakeKms, waits: 
     assert "SealedS3KeyUsers" in sids(aws, arn)
 
 
-def test_what_others_write_while_kms_does_not_know_a_principal_stays(aws: FakeKms, waits: list[float]) -> None:
+UNKNOWN = fake_kms.KmsError("MalformedPolicyDocumentException", "Policy contains a statement with invalid principals.")
+
+
+def test_a_new_principal_is_waited_for_until_the_last_try(aws: FakeKms, waits: list[float]) -> None:
     arn = aws.add_key()
-    aws.fail("PutKeyPolicy", fake_kms.KmsError("MalformedPolicyDocumentException", "Invalid principals."))
-    written = [False]
+    aws.fail("PutKeyPolicy", UNKNOWN, times=len(PRINCIPAL_WAITS))
+    settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert sids(aws, arn) == ["Enable IAM User Permissions", "SealedS3KeyUsers"]
+    assert [wait >= least for wait, least in zip(waits, PRINCIPAL_WAITS, strict=True)] == [True] * len(PRINCIPAL_WAITS)
+
+
+def test_an_unknown_principal_is_named_after_a_bounded_wait(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    aws.fail("PutKeyPolicy", UNKNOWN, times=99)
+    with pytest.raises(Refused, match=f"one of {ADMIN}, {USER}. It was tried 6 times over 23 sec") as stopped:
+        settle(aws, arn, ALL)
+    assert stopped.value.details["changed"] is False
+    assert aws.writes == ["PutKeyPolicy"] * 6
+
+
+def test_a_policy_that_locks_out_is_not_tried_again(aws: FakeKms, waits: list[float]) -> None:
+    said = "The new key policy will not allow you to update the key policy in the future."
+    aws.fail("PutKeyPolicy", fake_kms.KmsError("MalformedPolicyDocumentException", said))
+    with pytest.raises(AwsError, match="will not allow you to update the key policy"):
+        settle(aws, aws.add_key(), ALL)
+    assert waits == []
+
+
+def test_what_others_write_while_kms_does_not_know_a_principal_stays(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    aws.fail("PutKeyPolicy", UNKNOWN)
 
     def write_meanwhile(operation: str, _parameters: Mapping[str, Any]) -> None:
-        if operation == "GetKeyPolicy" and waits and not written[0]:
-            written[0] = True
+        if operation == "GetKeyPolicy" and aws.writes:
+            aws.before.clear()
             add_to_policy(aws, arn, THEIRS)
 
     aws.before.append(write_meanwhile)
-    settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    outcome = carry_out(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert outcome.before.policy is not None
+    assert [one["Sid"] for one in outcome.before.policy.statements] == ["Enable IAM User Permissions", "Team"]
     assert sids(aws, arn) == ["Enable IAM User Permissions", "Team", "SealedS3KeyUsers"]
-    assert waits[0] == 1.0
 
 
 def show_instead(aws: FakeKms, arn: str, policy: str) -> None:
@@ -344,7 +379,7 @@ def test_a_write_that_does_not_become_visible_is_not_made_again(aws: FakeKms, wa
     with pytest.raises(Refused, match="still reads as it was before") as stopped:
         settle(aws, arn, KeySettings(users=(USER,), rotation=None))
     assert stopped.value.details["changed"] is True
-    assert waits == list(key_change.READ_BACK_WAITS)
+    assert waits == list(STALE_WAITS)
     assert aws.writes == ["PutKeyPolicy"]
 
 
@@ -369,7 +404,7 @@ def test_somebody_else_who_writes_after_us_is_merged_with(aws: FakeKms) -> None:
             add_to_policy(aws, arn, THEIRS)
 
     aws.before.append(overwrite)
-    settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert carry_out(aws, arn, KeySettings(users=(USER,), rotation=None)).interfered
     assert aws.writes == ["PutKeyPolicy"] * 2
     assert sids(aws, arn) == ["Enable IAM User Permissions", "Team", "SealedS3KeyUsers"]
 
@@ -399,7 +434,7 @@ def test_a_foreign_statement_that_is_gone_after_the_write_is_named(aws: FakeKms)
             aws.of(arn)["policy"] = json.dumps(policy)
 
     aws.before.append(lose)
-    with pytest.raises(Refused, match="not there now: Team") as refused:
+    with pytest.raises(Refused, match="not in it now that were there before: Team") as refused:
         settle(aws, arn, KeySettings(users=(USER,), rotation=None))
     assert [one["Sid"] for one in refused.value.details["previous_policy"]["Statement"]][-1] == "Team"
 
