@@ -108,9 +108,11 @@ def carry_out(
     backup: Backup | None = None,
     read_back_at: Sequence[float] = READ_BACK_AT,
     since: Document | None = None,
+    in_the_end: Planner | None = None,
 ) -> Outcome:
     """As :func:`settle`, on the policy that was read just before.
 
+    :param in_the_end: what becomes of the policy where ``plan`` is not the last word on it. That is kept with it.
     :param since: an earlier policy, whose foreign statements have to be there in the end as well.
     """
     writable = _writable(plan)
@@ -122,7 +124,7 @@ def carry_out(
             writable,
             before,
             read_back_at=read_back_at,
-            keep=backup.keep if backup is not None else None,
+            keep=_keeper(backup, in_the_end) if backup is not None else None,
             since=since,
         )
         return Outcome(written.before, written.after, written.plan, written.interfered)
@@ -131,6 +133,13 @@ def carry_out(
         if backup is not None:
             error.details.setdefault("backup_file", backup.file)
         raise
+
+
+def _keeper(backup: Backup, in_the_end: Planner | None) -> policy_writing.Keeper:
+    if in_the_end is None:
+        return backup.keep
+    last = in_the_end
+    return lambda policy, _next: backup.keep(policy, last(policy).merge.document)
 
 
 def _writable(plan: Planner) -> Planner:

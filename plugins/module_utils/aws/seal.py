@@ -206,6 +206,7 @@ class _Sealing:
             backup=kept,
             read_back_at=self._read_back_at if read_back_at is None else read_back_at,
             since=since,
+            in_the_end=self._planner(self._spec),
         )
         if outcome.plan.merge.changed:
             self._steps.append(GUARD)

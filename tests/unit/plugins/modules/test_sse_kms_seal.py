@@ -609,6 +609,18 @@ def test_a_key_change_keeps_the_policy_of_before_it_alone(
     assert same(json.loads(Path(ended["backup_file"]).read_text()), with_guard(old))
 
 
+def test_what_somebody_writes_as_a_key_change_begins_is_kept_with_what_it_becomes_in_the_end(
+    aws: FakeAws, bucket: FakeBucket, old: str, tmp_path: Path
+) -> None:
+    theirs = {**with_guard(old), "Statement": [READERS, *with_guard(old)["Statement"]]}
+    # The second read is that after the file was written.
+    aws.once_after("GetBucketPolicy", lambda: bucket.put_policy(theirs))
+    ended = seal(aws, backup_dir=str(tmp_path))
+    assert same(json.loads(Path(ended["backup_file"]).read_text()), theirs)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert document.digest(document.parse(str(bucket.policy))) in ended["backup_file"]
+
+
 def test_where_it_cannot_be_kept_default_encryption_stays_too(aws: FakeAws, bucket: FakeBucket, tmp_path: Path) -> None:
     bucket.put_policy(FOREIGN)
     taken = tmp_path / "taken"
