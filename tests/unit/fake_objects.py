@@ -29,12 +29,16 @@ class FakeObjects(FakeAws):
 
     :ivar objects: by bucket, key and version; a delete marker is None.
     :ivar uploads: in parts, that were neither completed nor aborted.
+    :ivar versions_on_a_page: of ListObjectVersions; 0: all.
+    :ivar said: what is told of the encryption of each object instead of what there is; None: that.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.objects: dict[tuple[str, str, str], dict[str, Any] | None] = {}
         self.uploads: dict[str, dict[str, Any]] = {}
+        self.versions_on_a_page = 0
+        self.said: Mapping[str, Any] | None = None
         self._numbers = itertools.count(1)
 
     def _store(self, bucket: FakeBucket, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,6 +48,8 @@ class FakeObjects(FakeAws):
         return {"ETag": "x", **({"VersionId": version} if version != "null" else {}), **stored}
 
     def _encryption(self, bucket: FakeBucket, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        if self.said is not None:
+            return dict(self.said)
         if "SSECustomerAlgorithm" in parameters:
             return {"SSECustomerAlgorithm": "AES256"}
         rule = bucket.encryption or {}
@@ -93,9 +99,17 @@ class FakeObjects(FakeAws):
 
     def _ListObjectVersions(self, _bucket: FakeBucket, parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
         answer: dict[str, Any] = {"IsTruncated": False, "Versions": [], "DeleteMarkers": []}
-        for (bucket, key, version), stored in self.objects.items():
-            if bucket == parameters["Bucket"] and key.startswith(parameters["Prefix"]):
-                answer["DeleteMarkers" if stored is None else "Versions"].append({"Key": key, "VersionId": version})
+        found = [
+            (key, version, stored)
+            for (bucket, key, version), stored in self.objects.items()
+            if bucket == parameters["Bucket"] and key.startswith(parameters["Prefix"])
+        ]
+        start = int(parameters.get("KeyMarker", 0))
+        end = start + (self.versions_on_a_page or len(found))
+        for key, version, stored in found[start:end]:
+            answer["DeleteMarkers" if stored is None else "Versions"].append({"Key": key, "VersionId": version})
+        if end < len(found):
+            answer.update(IsTruncated=True, NextKeyMarker=str(end), NextVersionIdMarker="v")
         return answer
 
     def _DeleteObject(self, bucket: FakeBucket, parameters: Mapping[str, Any]) -> None:  # noqa: N802

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws import policy_writing, reading_back
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
@@ -191,9 +191,8 @@ class _KeyPolicy(policy_writing.Holder):
         return self.key.policy()
 
     def write(self, document: documents.Document | None) -> None:
-        if document is None:
-            raise ValueError("a key always has a policy")
-        self.key.put_policy(document, principals=self.principals)
+        # A key always has one.
+        self.key.put_policy(cast("documents.Document", document), principals=self.principals)
 
     def waits_after(self, error: AwsError) -> Sequence[float]:
         return PRINCIPAL_WAITS if isinstance(error, UnknownPrincipal) else super().waits_after(error)

@@ -436,7 +436,11 @@ class ModelFinder:
                 f"Uploads without headers do not pass on bucket {self._bucket.name} anyway. Give another model_bucket.",
             )
         self.wrote = True
-        policy_change.settle(self._bucket, self._added, check_mode=False, read_back_at=(0.0,))
+        try:
+            policy_change.settle(self._bucket, self._added, check_mode=False, read_back_at=(0.0,))
+        except (AwsError, PolicyError) as error:
+            self.wrote = bool(error.details.get("changed"))
+            raise
         for number, wait in enumerate(_IN_FORCE_WAITS):
             time.sleep(wait)
             if self._uploads.without_headers(f"control/{number}").is_denial:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.sealed.s3.plugins.module_utils.aws import probe as uploading
 from ansible_collections.sealed.s3.plugins.module_utils.policy import guard
 from ansible_collections.sealed.s3.plugins.module_utils.policy.probe import KINDS
 from ansible_collections.sealed.s3.tests.unit.fake_aws import BUCKET, FakeBucket, Fault, Run
@@ -204,7 +205,102 @@ def test_check_mode_uploads_nothing(aws: FakeObjects) -> None:
     assert set(probe(aws, check_mode=True)["broken"]) == {*MUST_FAIL, "plain_http"}
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"timeout": 0}, "timeout is not above 0"),
+        ({"key": "alias/aws/s3"}, "alias/aws/s3"),
+        ({"key": "no key at all"}, "no key at all"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_any_call(
+    aws: FakeObjects, options: dict[str, Any], told: str
+) -> None:
+    sealed(aws)
+    run = probe(aws, **options)
+    assert run.failed
+    assert told in run.msg
+    assert not aws.writes
+
+
+def test_a_key_that_may_not_be_looked_up_has_to_be_given_by_its_arn(aws: FakeObjects) -> None:
+    sealed(aws)
+    aws.deny("DescribeKey")
+    run = probe(aws)
+    assert run.failed
+    assert "kms:DescribeKey" in run.msg
+    assert not aws.objects
+
+
+@pytest.mark.parametrize("named", ["{id}", "alias/uploads", "arn:aws:kms:eu-central-1:111122223333:alias/uploads"])
+def test_default_encryption_may_name_the_key_in_any_way(aws: FakeObjects, named: str) -> None:
+    bucket = sealed(aws)
+    arn = aws.answer("DescribeKey", {"KeyId": "alias/uploads"})["KeyMetadata"]["Arn"]
+    assert bucket.encryption
+    default = bucket.encryption["ApplyServerSideEncryptionByDefault"]
+    default["KMSMasterKeyID"] = named.format(id=arn.rsplit("/", 1)[-1])
+    refuse(aws, {*MUST_FAIL, "plain_http"})
+    aws.said = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": arn, "BucketKeyEnabled": True}
+    assert verdicts(probe(aws))["no_headers"] == "kept"
+
+
+@pytest.mark.parametrize("default", [None, {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "another"}])
+def test_default_encryption_that_does_not_tell_the_key(aws: FakeObjects, default: dict[str, str] | None) -> None:
+    sealed(aws).encryption = {"ApplyServerSideEncryptionByDefault": default} if default else None
+    refuse(aws, {*MUST_FAIL, "plain_http"})
+    assert "no_headers" in probe(aws)["broken"]
+
+
+def test_without_the_policy_a_denied_kind_that_passes_is_broken(aws: FakeObjects) -> None:
+    sealed(aws)
+    aws.deny("GetBucketPolicy")
+    run = probe(aws)
+    assert "sse_s3" in run["broken"]
+    reasons = {one["kind"]: one["reason"] for one in run["probes"]}
+    assert reasons["sse_s3"] == "It passed, and the guard denies it."
+
+
+def test_where_no_endpoint_without_tls_is_known_it_is_not_tried(
+    aws: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed(aws)
+    refuse(aws, MUST_FAIL)
+    monkeypatch.setattr(uploading, "http_endpoint", lambda _endpoint_url, _given: None)
+    assert verdicts(probe(aws))["plain_http"] == "skipped"
+
+
+def test_what_was_stored_and_does_not_say_how_is_not_known(aws: FakeObjects) -> None:
+    sealed(aws)
+    refuse(aws, {*MUST_FAIL, "plain_http"})
+    aws.deny("HeadObject")
+    aws.said = {}
+    assert verdicts(probe(aws))["no_headers"] == "could_not_look"
+
+
 # What is left behind
+
+
+def test_what_fails_to_be_deleted_is_named_with_the_reason(aws: FakeObjects) -> None:
+    sealed(aws)
+    refuse(aws, {*MUST_FAIL, "plain_http"})
+    refuse(aws, {"no_headers"}, Fault("InternalError", "later", 500), ("DeleteObject",))
+    (left,) = probe(aws)["left_behind"]
+    assert left["reason"] == "InternalError: later"
+
+
+def test_all_pages_of_the_versions_are_removed(aws: FakeObjects) -> None:
+    sealed(aws, versioning="Enabled")
+    refuse(aws, {*MUST_FAIL, "plain_http"})
+    aws.versions_on_a_page = 1
+    assert probe(aws)["left_behind"] == []
+    assert not aws.objects
+
+
+def test_an_upload_in_parts_whose_completion_is_refused_is_aborted(aws: FakeObjects) -> None:
+    sealed(aws)
+    refuse(aws, {"multipart_no_headers"}, DENIED, ("CompleteMultipartUpload",))
+    probe(aws)
+    assert not aws.uploads
 
 
 def test_what_may_not_be_deleted_is_named(aws: FakeObjects) -> None:
@@ -349,6 +445,63 @@ def test_statements_that_cannot_be_taken_out_are_named(aws: FakeObjects) -> None
     refuse_by_model(aws, header_only=False)
     probe(aws, find_model=True)
     assert "SealedS3ProbeModel" not in bucket.sids
+
+
+def test_find_model_where_uploads_come_out_differently(aws: FakeObjects) -> None:
+    bucket = sealed(aws)
+    sids = list(bucket.sids)
+    refuse_by_model(aws, header_only=False)
+    aws.before.append(lambda _operation, parameters: fault_at(str(parameters.get("Key")), "/model/0"))
+    run = probe(aws, find_model=True)
+    assert run["key_id_model"] == "undetermined"
+    assert "came out differently" in run["key_id_model_reason"]
+    assert bucket.sids == sids
+
+
+def fault_at(key: str, end: str) -> None:
+    if key.endswith(end):
+        raise DENIED
+
+
+def test_find_model_where_uploads_do_not_pass_anyway(aws: FakeObjects) -> None:
+    sealed(aws)
+    aws.before.append(lambda _operation, parameters: fault_at(str(parameters.get("Key")), "/anchor"))
+    run = probe(aws, find_model=True)
+    assert run["key_id_model"] == "undetermined"
+    assert not aws.parameters_of("PutBucketPolicy")
+
+
+def test_find_model_leaves_what_somebody_adds_meanwhile(aws: FakeObjects) -> None:
+    bucket = sealed(aws)
+    sids = list(bucket.sids)
+    theirs = {"Sid": "Theirs", "Effect": "Deny", "Principal": "*", "Action": "s3:PutBucketAcl", "Resource": "*"}
+
+    def add() -> None:
+        bucket.put_policy({"Version": "2012-10-17", "Statement": [theirs, *bucket.statements]})
+
+    refuse_by_model(aws, header_only=False)
+    aws.once_after("PutBucketPolicy", add)
+    assert probe(aws, find_model=True)["key_id_model"] == "effective"
+    assert bucket.sids == ["Theirs", *sids]
+
+
+def test_find_model_needs_room_in_the_policy(aws: FakeObjects) -> None:
+    bucket = sealed(aws)
+    bulky = {
+        "Sid": "Bulky",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{BUCKET}/{'x' * 900}*",
+    }
+    statements = [{**bulky, "Sid": f"Bulky{number}"} for number in range(18)]
+    bucket.put_policy({"Version": "2012-10-17", "Statement": [*bucket.statements, *statements]})
+    refuse_by_model(aws, header_only=False)
+    run = probe(aws, find_model=True)
+    assert "no room for the temporary statements" in run["key_id_model_reason"]
+    assert not run["changed"]
+    assert not aws.parameters_of("PutBucketPolicy")
+    assert not aws.objects
 
 
 def test_the_uploads_tell_the_model_where_they_can(aws: FakeObjects) -> None:

@@ -100,6 +100,13 @@ def test_only_what_is_asked_about_is_read(aws: FakeKms) -> None:
     assert aws.calls == ["DescribeKey"]
 
 
+def test_only_what_is_asked_about_is_shown(aws: FakeKms) -> None:
+    settings = KeySettings(rotation=None, description="new")
+    outcome = carry_out(aws, aws.add_key(), settings)
+    assert key_change.shown_facts(outcome.before, settings) == {"description": ""}
+    assert key_change.shown_facts(outcome.after, settings) == {"description": "new"}
+
+
 def test_a_policy_that_cannot_be_read_is_never_written(aws: FakeKms) -> None:
     aws.deny("GetKeyPolicy")
     with pytest.raises(AwsError, match="Not permitted to read the policy of key"):

@@ -117,6 +117,19 @@ def test_an_endpoint_that_stops_answering_is_not_waited_for_over_and_over() -> N
     assert {one["verdict"] for one in run["probes"]} == {"could_not_look", "skipped"}
 
 
+def test_where_deletions_get_no_answer_not_each_is_waited_for() -> None:
+    aws = sealed()
+
+    def hook(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "DeleteObject":
+            raise botocore.exceptions.ReadTimeoutError(endpoint_url="https://fake")
+
+    aws.before.append(hook)
+    run = run_probe(aws, bucket=BUCKET, key="uploads")
+    assert len(run["left_behind"]) == len(aws.objects) > len(aws.parameters_of("DeleteObject"))
+    assert run["left_behind"][-1]["reason"] == "the endpoint does not answer"
+
+
 def test_what_was_stored_although_no_answer_came_is_removed() -> None:
     aws = sealed()
 
