@@ -75,8 +75,10 @@ def _of_posture(kept: dict[str, Any]) -> dict[str, Any]:
 
 def _of_seal(kept: dict[str, Any], key_done: dict[str, Any]) -> dict[str, Any]:
     told = {name: kept[name] for name in _TOLD if kept.get(name)}
+    # Also beside the facts, which do not count where the host fails because of its key.
+    told["previous_policy"] = kept.get("previous_policy")
     if kept.get("failed"):
-        return {**told, "failed": True, "previous_policy": kept.get("previous_policy")}
+        return {**told, "failed": True}
     told["ansible_facts"] = {
         "encrypted_s3_result": _result(
             kept,

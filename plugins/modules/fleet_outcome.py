@@ -102,6 +102,11 @@ steps:
   type: list
   elements: str
   sample: [guard]
+previous_policy:
+  description: The bucket policy before the run. None where there was none, and where it was not read.
+  returned: with O(of=seal), for a bucket that was to be sealed
+  type: dict
+  sample:
 backup_file:
   description: Where the bucket policy of before is kept.
   returned: with O(of=seal), when it was kept

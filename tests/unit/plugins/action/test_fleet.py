@@ -192,6 +192,7 @@ def test_a_key_that_is_not_ready_fails_its_host_at_the_end(monkeypatch: pytest.M
     seal(play, Seal(lambda args: {"buckets": [sealed(entry) for entry in args["buckets"]]}))
     assert outcome(play, "a", "seal")["failed"]
     assert outcome(play, "a", "seal")["msg"] == "Denied. The bucket itself: Done: guard."
+    assert outcome(play, "a", "seal")["previous_policy"] == {"old": 1}
     assert not outcome(play, "b", "seal").get("failed")
 
 
