@@ -233,12 +233,12 @@ def _settle(module: AnsibleAWSModule) -> dict[str, Any]:
     _warn_about_both(settings, key.arn)
 
     facts = key_change.read(key, settings)
-    planned = plan(settings, facts, key_arn=key.arn)
+    planned = key_change.plan(key, settings, facts)
     if not planned.changed or module.check_mode:
         return _result(settings, key.arn, Outcome.planned(facts, planned))
     outcome = key_change.apply(key, settings, facts=facts, planned=planned)
     if outcome.interfered:
-        runner.warn(f"Somebody else wrote the policy of key {key.arn} at the same time; it was merged again.")
+        runner.warn(key_change.interference(key))
     return _result(settings, key.arn, outcome)
 
 

@@ -224,6 +224,9 @@ def of_run(
     if names:
         told.append(f"Not finished: {', '.join(names)}.")
     kept = {name: result[name] for name in _KEPT if name in result}
+    if "previous_policy" in kept and "previous_encryption" not in kept:
+        # That of the key: what seals the bucket tells both.
+        kept["previous_key_policy"] = kept.pop("previous_policy")
     if not says_to_run_again(told[0]):
         told.append(RUN_AGAIN)
     return {**kept, "changed": changed, "msg": " ".join(told)}

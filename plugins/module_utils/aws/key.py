@@ -158,7 +158,7 @@ class Key:
         """PutKeyPolicy with the lock-out safety check on.
 
         :param principals: those that are new to it, to be named when KMS does not know them.
-        :raises UnknownPrincipal: to be tried again after :data:`PRINCIPAL_WAITS`, of which its text tells.
+        :raises UnknownPrincipal: to be tried again after :data:`PRINCIPAL_WAITS`.
         """
         try:
             call(
@@ -179,8 +179,7 @@ class Key:
         named = ", ".join(principals) or "those of the policy"
         return (
             f"KMS does not know a principal of the new policy of key {self.arn}: one of {named}.{_deleted(document)} "
-            f"It was tried {len(PRINCIPAL_WAITS) + 1} times over {sum(PRINCIPAL_WAITS):.0f} seconds or more. Check "
-            "that each exists; a principal made a moment ago may need a minute more."
+            "Check that each exists; a principal made a moment ago may need a minute more."
         )
 
     def put_description(self, description: str) -> None:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from ansible_collections.sealed.s3.plugins.module_utils import key_settings
 from ansible_collections.sealed.s3.plugins.module_utils.aws import policy_writing, reading_back
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import (
     AwsError,
@@ -40,6 +40,19 @@ def read(key: Key, settings: KeySettings) -> KeyFacts:
     return KeyFacts(description=key.description.description, rotation=rotation, tags=tags, policy=policy)
 
 
+def plan(key: Key, settings: KeySettings, facts: KeyFacts) -> KeyPlan:
+    """What has to change.
+
+    :raises PolicyError: with ``previous_policy`` in the details, where it was read.
+    """
+    try:
+        return key_settings.plan(settings, facts, key_arn=key.arn)
+    except PolicyError as error:
+        if facts.policy is not None:
+            error.details["previous_policy"] = facts.policy.to_dict()
+        raise
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a key, or would become of it.
@@ -67,6 +80,11 @@ class Outcome:
         return cls(before=facts, after=after, plan=plan)
 
 
+def interference(key: Key) -> str:
+    """What the user should know where it :attr:`Outcome.interfered`."""
+    return f"Somebody else wrote the policy of key {key.arn} at the same time; it was merged again."
+
+
 def shown_facts(facts: KeyFacts, settings: KeySettings) -> dict[str, Any]:
     """For a diff: the parts that ``settings`` asks about."""
     found: dict[str, Any] = {}
@@ -84,6 +102,7 @@ def shown_facts(facts: KeyFacts, settings: KeySettings) -> dict[str, Any]:
 def apply(key: Key, settings: KeySettings, *, facts: KeyFacts, planned: KeyPlan) -> Outcome:
     """Carry ``planned`` out: policy, description, rotation, tags, in this order.
 
+    :returns: what became of the key.
     :raises AwsError, PolicyError: with ``steps_done`` in its details and in its text when parts were done before.
     """
     outcome = Outcome.planned(facts, planned)
@@ -105,6 +124,8 @@ def apply(key: Key, settings: KeySettings, *, facts: KeyFacts, planned: KeyPlan)
         error.details["changed"] = bool(done) or bool(error.details.get("changed"))
         if outcome.before.policy is not None:
             error.details.setdefault("previous_policy", outcome.before.policy.to_dict())
+        if outcome.interfered:
+            error.args = (f"{error} {interference(key)}",)
         if done:
             error.details["steps_done"] = done
             error.args = (
@@ -194,7 +215,7 @@ class _KeyPolicy(policy_writing.Holder):
         # A key always has one.
         self.key.put_policy(cast("documents.Document", document), principals=self.principals)
 
-    def waits_after(self, error: AwsError) -> Sequence[float]:
+    def waits_after(self, error: AwsError) -> tuple[float, ...]:
         return PRINCIPAL_WAITS if isinstance(error, UnknownPrincipal) else super().waits_after(error)
 
 

@@ -48,10 +48,7 @@ class Outcome(policy_writing.Written):
 
     def warnings(self, bucket: str) -> list[str]:
         """What the user should know of."""
-        interference = (
-            f"Somebody else wrote the policy of bucket {bucket} at the same time; the guard was merged again."
-        )
-        return [*self.plan.warnings, *([interference] if self.interfered else [])]
+        return [*self.plan.warnings, *([interference(bucket)] if self.interfered else [])]
 
     def to_dict(self) -> dict[str, Any]:
         """The outcome for a module's result."""
@@ -76,6 +73,11 @@ class Outcome(policy_writing.Written):
             "before": documents.readable(self.before),
             "after": documents.readable(self.after),
         }
+
+
+def interference(bucket: str) -> str:
+    """What the user should know where it :attr:`Outcome.interfered`."""
+    return f"Somebody else wrote the policy of bucket {bucket} at the same time; the guard was merged again."
 
 
 def settle(
@@ -178,7 +180,7 @@ class _BucketPolicy(policy_writing.Holder):
             self.bucket.put_policy(document)
         except AwsError as error:
             if error.code == "MalformedPolicy":
-                told = f"{error} {_malformed(document, str(error))}"
+                told = " ".join([str(error), *_malformed(document, str(error))])
                 raise Refused(told, code=error.code, **error.details) from error
             if error.code in ("PolicyTooLarge", "EntityTooLarge"):
                 raise Refused(
@@ -189,12 +191,12 @@ class _BucketPolicy(policy_writing.Holder):
             raise
 
 
-def _malformed(document: Document, said: str) -> str:
+def _malformed(document: Document, said: str) -> list[str]:
     """What may have made the service refuse the policy, which was valid as far as can be told here."""
     if "invalid principal" in said.lower():
-        return _NO_SUCH_PRINCIPAL
+        return [_NO_SUCH_PRINCIPAL]
     actions = {statement.get("Action") for statement in document.statements if is_ours(statement)}
     young = [f"{action} (set {option})" for action, option in _YOUNG_ACTIONS if action in actions]
     if young:
-        return f"If the service does not know an action of the guard, leave it out: {', '.join(young)}."
-    return "Nothing was changed."
+        return [f"If the service does not know an action of the guard, leave it out: {', '.join(young)}."]
+    return []

@@ -8,8 +8,9 @@ Neither S3 nor KMS has a conditional write of a policy.
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -41,6 +42,9 @@ Keeper = Callable[[Document, Optional[Document]], bool]
 # How often a policy is merged and written when somebody else writes at the same time.
 WRITES = 3
 
+_WRITTEN = "was written"
+_PERHAPS_WRITTEN = "may have been written"
+
 
 class Holder(ABC):
     """What has a policy: a bucket, or a key.
@@ -63,7 +67,7 @@ class Holder(ABC):
     def write(self, document: Document | None) -> None:
         """Send it once; None deletes it. :raises AwsError:"""
 
-    def waits_after(self, error: AwsError) -> Sequence[float]:
+    def waits_after(self, error: AwsError) -> tuple[float, ...]:
         """The waits, in seconds, before what failed so is tried once more, on what is there then; empty: it is not."""
         return CONFLICT_WAITS if turned_away(error) else ()
 
@@ -99,8 +103,7 @@ def write(
     :param read_back_at: the seconds after the write at which it is read back, ascending.
     :param keep: keeps the policy before it is replaced.
     :param since: an earlier policy, whose foreign statements have to be there in the end as well.
-    :raises AwsError, PolicyError: with ``previous_policy`` in the details, and with ``changed`` once it was to be
-        written.
+    :raises AwsError, PolicyError: with ``previous_policy`` and ``changed`` in the details.
     """
     writing = _Writing(holder, plan, before, read_back_at, keep, since)
     try:
@@ -131,25 +134,29 @@ class _Writing:
         self._plan = plan
         self._read_back_at = read_back_at
         self._keep = keep
-        # What was read last before the first write.
+        # What was read last before a write of ours was carried out, or may have been.
         self.before = before
+        # What is expected there, and all that was there before that, as far as it was seen.
         self._there = before
         self._earlier: list[Document | None] = []
         # Whose foreign statements have to be there in the end.
         self._kept = [since]
-        self._written = self._seen = False
+        # Whether a write of ours was carried out, or may have been; and what a sentence says of it once that was seen.
+        self._sent = False
+        self._came = ""
+        self._seen = False
         # Why the last write has not come through.
         self._failed: AwsError | None = None
         self._interfered = False
 
     def carry_out(self) -> Written:
-        planned = wanted = self._begin(self.before)
-        if not wanted.merge.changed:
-            return Written(before=self.before, after=self.before, plan=wanted)
         try:
+            planned = wanted = self._begin()
+            if not wanted.merge.changed:
+                return Written(before=self.before, after=self.before, plan=wanted)
             for _attempt in range(WRITES):
                 sent, lost = self._send(wanted)
-                if not self._earlier:
+                if not self._sent:
                     planned = sent
                 more = self._look_after(sent, lost) if sent.merge.changed else None
                 if more is None:
@@ -160,7 +167,7 @@ class _Writing:
                 self._failed.args = (f"{self._failed} It was read again, and it is as it was before.",)
                 raise self._failed
         except (AwsError, PolicyError) as error:
-            error.details["changed"] = self._written or isinstance(error, UnknownOutcome)
+            error.details["changed"] = bool(self._came) or isinstance(error, UnknownOutcome)
             raise
         raise Refused(
             f"The policy of {self._holder.title} was written {WRITES} times, and each time it read differently "
@@ -170,19 +177,19 @@ class _Writing:
             changed=True,
         )
 
-    def _begin(self, found: Document | None) -> Plan:
+    def _begin(self) -> Plan:
         """Plan on the policy as it is, and keep that. Then it is read again, since that takes a moment."""
         for _attempt in range(WRITES):
-            self.before = self._there = found
-            planned = self._plan(found)
-            if not planned.merge.changed or found is None or self._keep is None:
+            self.before = there = self._there
+            planned = self._plan(there)
+            if not planned.merge.changed or there is None or self._keep is None:
                 return planned
-            if not self._keep(found, planned.merge.document):
+            if not self._keep(there, planned.merge.document):
                 return planned
-            found = self._holder.read()
+            self._read_back(None)
         raise Refused(
             f"The policy of {self._holder.title} was kept {WRITES} times, and each time it read differently "
-            "afterwards: somebody else keeps writing it. Nothing was changed. Find out who, and run again."
+            "afterwards: somebody else keeps writing it. It was not written. Find out who, and run again."
         )
 
     def _send(self, wanted: Plan) -> tuple[Plan, AwsError | None]:
@@ -190,28 +197,41 @@ class _Writing:
 
         :returns: what was written in the end, perhaps nothing, and why it is not known whether that came through.
         """
-        tries = 0
+        # Of each kind of failure.
+        left: dict[tuple[float, ...], Iterator[float]] = {}
+        tries, waited = 1, 0.0
         while True:
             try:
-                return wanted, self._put(wanted)
+                return wanted, without_an_answer(functools.partial(self._holder.write, wanted.merge.document))
             except AwsError as error:
                 waits = self._holder.waits_after(error)
-                if tries >= len(waits):
+                wait = next(left.setdefault(waits, iter(waits)), None)
+                if wait is None:
+                    if tries > 1:
+                        error.args = (f"{error} It was tried {tries} times over {waited:.0f} seconds.",)
+                    self._say_what_came_before(error)
                     raise
-                wait = jittered(waits[tries])
-            tries += 1
+            wait = jittered(wait)
             fleet.rest(wait)
-            if self._earlier:
-                # One was sent before. What others have written since may not be read yet.
-                self._read_back(None)
-                wanted = self._plan(self._there)
-            else:
-                wanted = self._begin(self._holder.read())
+            tries, waited = tries + 1, waited + wait
+            # What others have written since may not be shown yet.
+            self._read_back(None)
+            wanted = self._again(self._there) if self._sent else self._begin()
             if not wanted.merge.changed:
                 return wanted, None
 
-    def _put(self, wanted: Plan) -> AwsError | None:
-        return without_an_answer(lambda: self._holder.write(wanted.merge.document))
+    def _again(self, there: Document | None) -> Plan:
+        """Plan once more, on what others have written."""
+        try:
+            return self._plan(there)
+        except (AwsError, PolicyError) as error:
+            self._say_what_came_before(error)
+            raise
+
+    def _say_what_came_before(self, error: Exception) -> None:
+        if self._came:
+            told = f"Before that, the policy of {self._holder.title} {self._came}, and somebody else wrote over it."
+            error.args = (f"{error} {told}",)
 
     def _look_after(self, sent: Plan, lost: AwsError | None) -> Plan | None:
         """Read what was written back at each of the moments.
@@ -222,7 +242,9 @@ class _Writing:
         """
         document = sent.merge.document
         self._kept.append(document)
-        self._written = self._written or lost is None
+        self._sent = True
+        if lost is None:
+            self._came = _WRITTEN
         self._failed = None
         self._expect(document)
         passed = 0.0
@@ -231,14 +253,15 @@ class _Writing:
                 fleet.rest(moment - passed)
             passed = max(moment, passed) + self._read_back(lost)
             if not documents.equal(self._there, document):
-                # Where others wrote after it, it may have been there in between.
-                self._written = self._written or self._failed is None
-                wanted = self._plan(self._there)
+                if self._failed is None:
+                    # Where others wrote after it, it may have been there in between.
+                    self._came = self._came or _PERHAPS_WRITTEN
+                wanted = self._again(self._there)
                 if wanted.merge.changed:
                     self._interfered = self._interfered or self._failed is None
                     return wanted
             # It came through.
-            lost, self._written, self._seen = None, True, True
+            lost, self._came, self._seen = None, _WRITTEN, True
         return None
 
     def _expect(self, document: Document | None) -> None:
@@ -271,8 +294,10 @@ class _Writing:
         except (AwsError, PolicyError) as error:
             if lost is not None:
                 raise UnknownOutcome(lost, "the policy was written", error) from error
-            why = "once more to see that it is still there" if self._seen else "to see that it came through"
-            error.args = (f"The policy of {self._holder.title} was written, and could not be read back {why}. {error}",)
+            if self._came:
+                why = "once more to see that it is still there" if self._seen else "to see that it came through"
+                told = f"The policy of {self._holder.title} {self._came}, and could not be read back {why}."
+                error.args = (f"{told} {error}",)
             raise
         if self._was_there(found):
             if lost is None:
@@ -295,12 +320,12 @@ class _Writing:
         return any(documents.equal(document, earlier) for earlier in self._earlier)
 
     def _not_there(self, waited: float) -> AwsError:
+        came = f"{self._came}, and it still reads" if self._came else "was changed by others, and now it reads"
         return Refused(
-            f"The policy of {self._holder.title} was written, and it still reads as it was before after "
-            f"{waited:g} seconds more. Either {self._holder.service} has not caught up, or somebody else has put the "
-            "earlier policy back since. It was not written again, because that could overwrite what others have "
-            "written. Run again in a while: what is done is not done twice.",
-            changed=True,
+            f"The policy of {self._holder.title} {came} as it was before after {waited:g} seconds more. Either "
+            f"{self._holder.service} has not caught up, or somebody else has put the earlier policy back since. It was "
+            f"not written{' again' if self._came else ''}, because that could overwrite what others have written. Run "
+            "again in a while: what is done is not done twice."
         )
 
     def _check_lost(self) -> None:

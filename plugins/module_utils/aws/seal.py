@@ -92,7 +92,7 @@ def seal(
         outcomes = encryption_change.plan_new(asked), policy_change.Outcome.planned(None, plan)
     else:
         sealing = _Sealing(ready.bucket, asked, spec, params["on_conflict"], kept, moments)
-        outcomes = sealing.foretold() if check_mode else sealing.done()
+        outcomes = sealing.outcomes(check_mode=check_mode)
     encryption, guard = outcomes
     return Sealed(
         bucket=params["bucket"],
@@ -131,31 +131,33 @@ class _Sealing:
         self._steps: list[str] = []
         self._doing = ""
 
-    def foretold(self) -> _Outcomes:
-        """What would be done."""
+    def outcomes(self, *, check_mode: bool) -> _Outcomes:
+        """Do it, or in check mode say what would be done."""
+        try:
+            return self._foretold() if check_mode else self._done()
+        except (AwsError, PolicyError) as error:
+            self._tell(error)
+            raise
+
+    def _foretold(self) -> _Outcomes:
         encryption = encryption_change.carry_out(self._bucket, self._asked, self._rule, check_mode=True)
         plan = self._planner(self._spec)
         return encryption, policy_change.carry_out(self._bucket, plan, self._policy, check_mode=True)
 
-    def done(self) -> _Outcomes:
-        """Do it."""
-        encryption, guard = self.foretold()
-        try:
-            if not encryption.changed:
-                return encryption, self._put_guard(self._spec, self._policy)
-            if not guard.plan.merge.changed:
-                return self._set_default(self._rule), guard
-            default_key = self._rule.key_arn if self._rule else None
-            bridge = key_move.guard_for_the_move(self._policy, default_key=default_key, wanted=self._spec)
-            if bridge is not None:
-                return self._move(bridge, guard)
-            if self._kept is not None and self._policy is not None:
-                # Where it cannot be kept, default encryption stays as it is, too.
-                self._kept.keep(self._policy, guard.plan.merge.document)
-            return self._set_default(self._rule), self._put_guard(self._spec, self._bucket.policy())
-        except (AwsError, PolicyError) as error:
-            self._tell(error)
-            raise
+    def _done(self) -> _Outcomes:
+        encryption, guard = self._foretold()
+        if not encryption.changed:
+            return encryption, self._put_guard(self._spec, self._policy)
+        if not guard.plan.merge.changed:
+            return self._set_default(self._rule), guard
+        default_key = self._rule.key_arn if self._rule else None
+        bridge = key_move.guard_for_the_move(self._policy, default_key=default_key, wanted=self._spec)
+        if bridge is not None:
+            return self._move(bridge, guard)
+        if self._kept is not None and self._policy is not None:
+            # Where it cannot be kept, default encryption stays as it is, too.
+            self._kept.keep(self._policy, guard.plan.merge.document)
+        return self._set_default(self._rule), self._put_guard(self._spec, self._bucket.policy())
 
     def _move(self, bridge: GuardSpec, foretold: policy_change.Outcome) -> _Outcomes:
         """From one key to another, so that uploads that name none pass after every single write."""
@@ -173,6 +175,8 @@ class _Sealing:
         except (AwsError, PolicyError) as error:
             # Not that with both keys admitted.
             error.details["previous_policy"] = first.before.to_dict() if first.before else None
+            if first.interfered:
+                error.args = (f"{error} {policy_change.interference(self._bucket.name)}",)
             raise
         interfered = first.interfered or last.interfered
         return encryption, replace(foretold, before=first.before, after=last.after, interfered=interfered)

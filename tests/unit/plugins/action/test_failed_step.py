@@ -247,8 +247,15 @@ def test_keys_that_no_alias_leads_to_are_named_where_they_are_not_yet() -> None:
     assert "Keys of this run that no alias leads to: arn:b. Not finished" in told(**told_of)["msg"]
 
 
+def test_the_policy_of_the_key_is_not_taken_for_that_of_the_bucket() -> None:
+    result = of_run({"msg": "Run again.", "changed": True, "previous_policy": {"Id": "key"}, "steps_done": ["policy"]})
+    assert result["previous_key_policy"] == {"Id": "key"}
+    assert "previous_policy" not in result
+
+
 def test_what_the_task_told_is_kept() -> None:
-    failed = {"msg": "Run again.", "changed": True, "steps": ["default_encryption"], "previous_policy": {}, "diff": []}
+    before = {"previous_policy": {}, "previous_encryption": {}}
+    failed = {"msg": "Run again.", "changed": True, "steps": ["default_encryption"], **before, "diff": []}
     result = of_run(failed, "key", "bucket")
     assert result["changed"]
     assert result["previous_policy"] == {}

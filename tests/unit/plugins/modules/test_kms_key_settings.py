@@ -257,7 +257,49 @@ def test_a_policy_too_large_is_refused_before_it_is_written(aws: FakeAws) -> Non
     run = settle(aws, users=[f"arn:aws:iam::{ACCOUNT}:role/{number:060d}" for number in range(400)])
     assert "KMS takes at most 32768" in run.msg
     assert run["size"] > 32768
+    assert run["previous_policy"] == fake_kms.default_policy()
     assert aws.writes == []
+
+
+def test_tags_that_are_too_many_are_refused_with_what_was_read(aws: FakeAws) -> None:
+    arn = aws.add_key(alias="uploads")
+    aws.of(arn)["tags"] = {f"tag-{number}": "" for number in range(50)}
+    assert "previous_policy" not in settle(aws, tags={"one": "more"}).result
+    run = settle(aws, tags={"one": "more"}, users=[USER])
+    assert "a key can have 50 tags" in run.msg
+    assert run["previous_policy"] == fake_kms.default_policy()
+
+
+def test_what_somebody_else_writes_at_the_same_time_is_kept_and_warned_of(aws: FakeAws) -> None:
+    arn = aws.add_key(alias="uploads")
+    theirs = {"Sid": "Team", "Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
+    default = fake_kms.default_policy()
+
+    def write_over() -> None:
+        aws.of(arn)["policy"] = json.dumps({**default, "Statement": [*default["Statement"], theirs]})
+
+    aws.once_after("PutKeyPolicy", write_over)
+    run = settle(aws, users=[USER])
+    assert run["changed"]
+    assert run.warnings == [f"Somebody else wrote the policy of key {arn} at the same time; it was merged again."]
+    assert theirs in run["policy"]["Statement"]
+    assert run["policy"] == run["diff"]["after"]["policy"] == aws.policy_of(arn)
+    assert run["previous_policy"] == default
+
+
+def test_a_policy_that_somebody_else_settles_in_the_same_way_is_no_change(aws: FakeAws) -> None:
+    arn = aws.add_key(alias="uploads")
+    before = aws.of(arn)["policy"]
+    settle(aws, users=[USER])
+    settled = aws.of(arn)["policy"]
+    aws.of(arn)["policy"] = before
+    aws.fail("PutKeyPolicy", Fault("ThrottlingException", "Rate exceeded"))
+    aws.waiting.append(lambda _seconds: aws.of(arn).update(policy=settled))
+    run = settle(aws, users=[USER])
+    assert not run.failed
+    assert run["changed"] is False
+    assert run["statements"]["added"] == []
+    assert run["diff"]["before"] == run["diff"]["after"]
 
 
 @pytest.mark.parametrize("broken", ["{", "[]", '{"Statement": [{"Effect": "Maybe"}]}'])

@@ -788,8 +788,8 @@ def test_a_write_that_was_turned_away_is_planned_anew_on_what_is_there_then(
     assert ended.warnings == []
     assert same(ended["previous_policy"], theirs)
     assert same(json.loads(Path(ended["backup_file"]).read_text(encoding="utf-8")), theirs)
-    # After each file it is read again.
-    tries = ["GetBucketPolicy", "PutBucketPolicy", *["GetBucketPolicy"] * 2, "PutBucketPolicy", "GetBucketPolicy"]
+    # After each file it is read again, and what is new is read twice.
+    tries = ["GetBucketPolicy", "PutBucketPolicy", *["GetBucketPolicy"] * 3, "PutBucketPolicy", "GetBucketPolicy"]
     assert aws.calls == [*READS, *tries, *WRITE]
 
 
@@ -806,7 +806,98 @@ def test_a_write_that_was_turned_away_is_left_when_somebody_else_has_done_it(aws
     assert not ended.failed
     assert ended["changed"] is False
     assert same(ended["previous_policy"], guarded)
-    assert aws.calls == [*READS, "PutBucketPolicy", "GetBucketPolicy"]
+    assert aws.calls == [*READS, "PutBucketPolicy", *["GetBucketPolicy"] * 2]
+
+
+def test_what_others_take_out_after_a_write_that_did_not_come_through_is_not_lost(
+    aws: FakeAws, bucket: FakeBucket
+) -> None:
+    bucket.put_policy({**FOREIGN, "Statement": [READERS, PLAIN_HTTP]})
+    aws.fail("PutBucketPolicy", LOST)
+    turns = itertools.count(1)
+
+    def take_out(_seconds: float) -> None:
+        # Each wait until it is sure that it did not come through, and one after the second try was turned away.
+        turn = next(turns)
+        if turn == len(reading_back.STALE_WAITS):
+            aws.fail("PutBucketPolicy", TURNED_AWAY[0])
+        elif turn == len(reading_back.STALE_WAITS) + 1:
+            bucket.put_policy({**FOREIGN, "Statement": [PLAIN_HTTP]})
+
+    aws.waiting.append(take_out)
+    ended = settle(aws)
+    assert not ended.failed
+    assert bucket.sids == [None, *OUR_SIDS]
+    assert aws.writes == ["PutBucketPolicy"] * 3
+
+
+def test_who_was_turned_away_does_not_come_back_together_with_others(
+    aws: FakeAws, bucket: FakeBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_writing, "jittered", lambda wait: wait + 100)
+    aws.fail("PutBucketPolicy", TURNED_AWAY[0])
+    settle(aws)
+    assert aws.waits[0] == 100.5
+
+
+@pytest.mark.parametrize("shown_again", [True, False])
+def test_what_was_read_before_the_first_write_is_not_lost_to_a_read_that_is_older(
+    aws: FakeAws, bucket: FakeBucket, shown_again: bool
+) -> None:
+    """Turned away twice; somebody else writes after the first time, and after the second the read lags behind."""
+    bucket.put_policy(FOREIGN)
+    theirs = {**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]}
+    aws.fail("PutBucketPolicy", TURNED_AWAY[0], times=2)
+    # The second wait is for a second read of what they wrote, the fourth for S3 to catch up.
+    shown = {1: theirs, 3: FOREIGN, **({4: theirs} if shown_again else {})}
+    turns = itertools.count(1)
+
+    def show(_seconds: float) -> None:
+        turn = next(turns)
+        if turn in shown:
+            bucket.put_policy(shown[turn])
+
+    aws.waiting.append(show)
+    ended = settle(aws)
+    assert ended.failed is not shown_again
+    if shown_again:
+        assert bucket.sids == ["Readers", None, "Writers", *OUR_SIDS]
+        assert same(ended["previous_policy"], theirs)
+    else:
+        assert ended["changed"] is False
+        assert "was changed by others, and now it reads as it was before" in ended.msg
+        assert "It was not written, because" in ended.msg
+        assert same(ended["previous_policy"], theirs)
+        assert aws.writes == ["PutBucketPolicy"] * 2
+
+
+@pytest.mark.parametrize("lost", [True, False])
+@pytest.mark.parametrize(
+    ("then", "told"),
+    [
+        (Fault("AccessDenied", "no", 403), "Not permitted to write the policy"),
+        (Fault("MalformedPolicy", "Policy has invalid resource", 400), "Policy has invalid resource"),
+    ],
+)
+def test_what_fails_after_somebody_wrote_over_ours_says_so(
+    aws: FakeAws, bucket: FakeBucket, lost: bool, then: Fault, told: str
+) -> None:
+    bucket.put_policy(FOREIGN)
+
+    def write_over() -> None:
+        bucket.put_policy({**FOREIGN, "Statement": [READERS, PLAIN_HTTP, WRITERS]})
+        aws.fail("PutBucketPolicy", then)
+        if lost:
+            raise LOST
+
+    aws.once_after("PutBucketPolicy", write_over)
+    ended = settle(aws, guard_object_encryption_updates=False)
+    assert ended.failed
+    assert ended["changed"] is True
+    assert told in ended.msg
+    came = "may have been written" if lost else "was written"
+    assert f"Before that, the policy of bucket {BUCKET} {came}, and somebody else wrote over it." in ended.msg
+    assert "Nothing was changed" not in ended.msg
 
 
 @pytest.mark.parametrize("done", [True, False])

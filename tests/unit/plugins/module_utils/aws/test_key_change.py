@@ -19,6 +19,7 @@ from ansible_collections.sealed.s3.plugins.module_utils.aws.key_change import Ou
 from ansible_collections.sealed.s3.plugins.module_utils.aws.policy_writing import WRITES
 from ansible_collections.sealed.s3.plugins.module_utils.aws.reading_back import STALE_WAITS
 from ansible_collections.sealed.s3.plugins.module_utils.key_settings import KeyFacts, KeySettings
+from ansible_collections.sealed.s3.plugins.module_utils.policy import key_policy
 from ansible_collections.sealed.s3.tests.unit import fake_kms
 from ansible_collections.sealed.s3.tests.unit.fake_kms import ACCOUNT, FakeKms
 
@@ -51,9 +52,13 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-def carry_out(aws: FakeKms, arn: str, settings: KeySettings) -> Outcome:
+def resolved(aws: FakeKms, arn: str) -> Key:
     session: Any = FakeSession(aws)
-    key = Key.resolve(session, arn, region=fake_kms.REGION)
+    return Key.resolve(session, arn, region=fake_kms.REGION)
+
+
+def carry_out(aws: FakeKms, arn: str, settings: KeySettings) -> Outcome:
+    key = resolved(aws, arn)
     facts = key_change.read(key, settings)
     planned = key_settings.plan(settings, facts, key_arn=arn)
     return key_change.apply(key, settings, facts=facts, planned=planned)
@@ -339,10 +344,92 @@ def test_a_new_principal_is_waited_for_until_the_last_try(aws: FakeKms, waits: l
 def test_an_unknown_principal_is_named_after_a_bounded_wait(aws: FakeKms) -> None:
     arn = aws.add_key()
     aws.fail("PutKeyPolicy", UNKNOWN, times=99)
-    with pytest.raises(Refused, match=f"one of {ADMIN}, {USER}. It was tried 6 times over 23 sec") as stopped:
+    with pytest.raises(Refused, match=f"one of {ADMIN}, {USER}.*It was tried 6 times over [0-9]+ sec") as stopped:
         settle(aws, arn, ALL)
     assert stopped.value.details["changed"] is False
     assert aws.writes == ["PutKeyPolicy"] * 6
+
+
+THROTTLED = fake_kms.KmsError("ThrottlingException", "Rate exceeded", 400)
+
+
+@pytest.mark.parametrize("failures", [[UNKNOWN] * 4 + [THROTTLED], [THROTTLED] * 4 + [UNKNOWN] * 2])
+def test_a_new_principal_and_throttling_are_waited_for_each_by_itself(aws: FakeKms, failures: list[Any]) -> None:
+    arn = aws.add_key()
+    coming = iter(failures)
+
+    def fail(operation: str, _parameters: Mapping[str, Any]) -> None:
+        failure = next(coming, None) if operation == "PutKeyPolicy" else None
+        if failure is not None:
+            raise failure
+
+    aws.before.append(fail)
+    settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert sids(aws, arn) == ["Enable IAM User Permissions", "SealedS3KeyUsers"]
+
+
+def test_a_policy_that_was_not_written_is_not_called_written(aws: FakeKms) -> None:
+    """Its answer was lost, it is not there, the next try is throttled, and then it cannot be read."""
+    arn = aws.add_key()
+    coming = iter([LOST, THROTTLED])
+
+    def fail(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "PutKeyPolicy":
+            failure = next(coming)
+            if failure is THROTTLED:
+                aws.deny("GetKeyPolicy")
+            raise failure
+
+    aws.before.append(fail)
+    with pytest.raises(AwsError, match="^Not permitted to read the policy of key") as stopped:
+        settle(aws, arn, ALL)
+    assert stopped.value.details["changed"] is False
+
+
+@pytest.mark.parametrize("denied", ["", "UpdateKeyDescription"])
+def test_what_somebody_else_did_while_it_was_turned_away_is_no_change_of_ours(aws: FakeKms, denied: str) -> None:
+    arn = aws.add_key()
+    wanted = KeySettings(users=(USER,), rotation=None, description="new")
+    ours = key_settings.plan(wanted, key_change.read(resolved(aws, arn), wanted), key_arn=arn).merge
+    assert ours is not None
+    assert ours.document is not None
+    theirs = json.dumps(ours.document.to_dict())
+    aws.fail("PutKeyPolicy", THROTTLED)
+    if denied:
+        aws.deny(denied)
+    aws.before.append(
+        lambda operation, _parameters: (
+            aws.of(arn).update(policy=theirs) if operation == "GetKeyPolicy" and aws.writes else None
+        )
+    )
+    if denied:
+        with pytest.raises(AwsError) as stopped:
+            settle(aws, arn, wanted)
+        assert stopped.value.details["changed"] is False
+        assert "steps_done" not in stopped.value.details
+        return
+    outcome = carry_out(aws, arn, wanted)
+    assert outcome.plan.parts == ["description"]
+    assert outcome.before.policy == outcome.after.policy
+
+
+def test_a_policy_that_grows_too_large_meanwhile_is_refused(aws: FakeKms) -> None:
+    arn = aws.add_key()
+    principals = [f"arn:aws:iam::{ACCOUNT}:role/{number:060d}" for number in range(385)]
+    bulky = {**THEIRS, "Principal": {"AWS": principals}}
+    overwrites = [1]
+
+    def overwrite(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "GetKeyPolicy" and aws.writes and overwrites[0]:
+            overwrites[0] -= 1
+            aws.of(arn)["policy"] = json.dumps(fake_kms.default_policy())
+            add_to_policy(aws, arn, bulky)
+
+    aws.before.append(overwrite)
+    with pytest.raises(key_policy.KeyPolicyError, match="KMS takes at most 32768") as stopped:
+        settle(aws, arn, KeySettings(users=(USER,), rotation=None))
+    assert f"Before that, the policy of key {arn} was written, and somebody else wrote over it." in str(stopped.value)
+    assert stopped.value.details["changed"] is True
 
 
 def test_a_policy_that_locks_out_is_not_tried_again(aws: FakeKms, waits: list[float]) -> None:
@@ -400,7 +487,8 @@ def test_what_was_there_before_somebody_else_wrote_is_not_written_on(aws: FakeKm
     assert aws.writes == ["PutKeyPolicy"] * 2
 
 
-def test_somebody_else_who_writes_after_us_is_merged_with(aws: FakeKms) -> None:
+@pytest.mark.parametrize("denied", ["", "UpdateKeyDescription"])
+def test_somebody_else_who_writes_after_us_is_merged_with(aws: FakeKms, denied: str) -> None:
     arn = aws.add_key()
     overwrites = [1]
 
@@ -411,8 +499,17 @@ def test_somebody_else_who_writes_after_us_is_merged_with(aws: FakeKms) -> None:
             add_to_policy(aws, arn, THEIRS)
 
     aws.before.append(overwrite)
-    assert carry_out(aws, arn, KeySettings(users=(USER,), rotation=None)).interfered
-    assert aws.writes == ["PutKeyPolicy"] * 2
+    aws.deny(denied)
+    wanted = KeySettings(users=(USER,), rotation=None, description="new")
+    if denied:
+        with pytest.raises(AwsError, match=f"Somebody else wrote the policy of key {arn} at the same time"):
+            settle(aws, arn, wanted)
+    else:
+        outcome = carry_out(aws, arn, wanted)
+        assert outcome.interfered
+        assert outcome.after.policy is not None
+        assert outcome.after.policy.to_dict() == aws.policy_of(arn)
+    assert aws.writes[:2] == ["PutKeyPolicy"] * 2
     assert sids(aws, arn) == ["Enable IAM User Permissions", "Team", "SealedS3KeyUsers"]
 
 
