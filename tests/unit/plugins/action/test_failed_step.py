@@ -254,7 +254,7 @@ def test_the_policy_of_the_key_is_not_taken_for_that_of_the_bucket() -> None:
 
 
 def test_what_the_task_told_is_kept() -> None:
-    before = {"previous_policy": {}, "previous_encryption": {}}
+    before: dict[str, Any] = {"previous_policy": {}, "previous_encryption": {}}
     failed = {"msg": "Run again.", "changed": True, "steps": ["default_encryption"], **before, "diff": []}
     result = of_run(failed, "key", "bucket")
     assert result["changed"]

@@ -381,7 +381,7 @@ def test_a_policy_that_was_not_written_is_not_called_written(aws: FakeKms) -> No
             raise failure
 
     aws.before.append(fail)
-    with pytest.raises(AwsError, match="^Not permitted to read the policy of key") as stopped:
+    with pytest.raises(AwsError, match=r"^Not permitted to read the policy of key") as stopped:
         settle(aws, arn, ALL)
     assert stopped.value.details["changed"] is False
 
