@@ -92,6 +92,7 @@ class FakeAws(FakeKms):
     :ivar made: the clients that were made, by service and Region.
     :ivar waits: the seconds that were waited.
     :ivar waiting: called with the seconds of each wait; may change the state.
+    :ivar sent_again: operations whose answers botocore has got to a second try.
     :ivar page: how many buckets ListBuckets tells at once.
     """
 
@@ -104,6 +105,7 @@ class FakeAws(FakeKms):
         self.made: list[tuple[str, str]] = []
         self.waits: list[float] = []
         self.waiting: list[Callable[[float], None]] = []
+        self.sent_again: set[str] = set()
         self.page = 1000
         self._clients: dict[tuple[str, str], Any] = {}
 
@@ -255,7 +257,8 @@ class FakeAws(FakeKms):
             given.params = dict(params)
 
         def answer(model: botocore.model.OperationModel, **_more: Any) -> Any:
-            metadata: dict[str, Any] = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
+            metadata: dict[str, Any] = {"HTTPStatusCode": 200, "HTTPHeaders": {}}
+            metadata["RetryAttempts"] = int(model.name in self.sent_again)
             try:
                 parsed = self.answer(model.name, copy.deepcopy(given.params))
             except Fault as fault:

@@ -260,17 +260,24 @@ class Answer:
     :ivar code: AWS's error code; None for a success.
     :ivar message: AWS's text for an error; a sentence where no answer came.
     :ivar response: of a success.
+    :ivar sent_again: whether it is the answer to another try than the first one.
     """
 
     status: int | None
     code: str | None = None
     message: str = ""
     response: Mapping[str, Any] = field(default_factory=dict)
+    sent_again: bool = False
 
     @property
     def passed(self) -> bool:
         """Whether it was a success."""
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether nothing was done beside what it says: by an earlier try, or although AWS failed on the way."""
+        return self.status is not None and self.status < 500 and not self.sent_again
 
 
 def attempt(client: Any, operation: str, *, asked: str, **parameters: Any) -> Answer:
@@ -284,9 +291,19 @@ def attempt(client: Any, operation: str, *, asked: str, **parameters: Any) -> An
         if not isinstance(cause, sdk.ClientError):
             return Answer(None, message=str(error))
         told = cause.response.get("Error", {})
-        status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        return Answer(status, str(told.get("Code") or ""), _text(told.get("Message") or ""))
-    return Answer(int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 200), response=response)
+        metadata = cause.response.get("ResponseMetadata", {})
+        return Answer(
+            metadata.get("HTTPStatusCode"),
+            str(told.get("Code") or ""),
+            _text(told.get("Message") or ""),
+            sent_again=bool(metadata.get("RetryAttempts")),
+        )
+    metadata = response.get("ResponseMetadata", {})
+    return Answer(
+        int(metadata.get("HTTPStatusCode") or 200),
+        response=response,
+        sent_again=bool(metadata.get("RetryAttempts")),
+    )
 
 
 def one_line(value: object) -> str:

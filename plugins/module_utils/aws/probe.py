@@ -51,6 +51,11 @@ if TYPE_CHECKING:
     from ansible_collections.sealed.s3.plugins.module_utils.aws.session import Session
 
 BODY = b"sealed.s3 probe\n"
+_ANOTHER_VERSION = Answer(
+    None,
+    message="it was sent more than once, and versions cannot be listed, so another version of it may be there: "
+    "s3:ListBucketVersions is needed to see",
+)
 # So many requests in a row without an answer, and the rest is not tried.
 _PATIENCE = 2
 _URL_SECONDS = 300
@@ -121,7 +126,9 @@ class Uploads:
         self.http_url = http_endpoint(self._client.meta.endpoint_url, http_url)
         # Each key that was sent, and the versions that the service named.
         self._sent: dict[str, set[str]] = {}
-        self._multipart: dict[str, str] = {}
+        # Those of which an earlier try may have made a version that no answer named.
+        self._sent_again: list[str] = []
+        self._multipart: set[tuple[str, str]] = set()
         # Whether a multipart upload may be there of which no answer told.
         self._unsure = False
         self._silent = 0
@@ -191,7 +198,9 @@ class Uploads:
         if answer.passed:
             version = answer.response.get("VersionId")
             self._sent[key] |= {str(version)} if version else set()
-        elif answer.status is not None:
+            if answer.sent_again:
+                self._sent_again.append(key)
+        elif answer.tells_all:
             self._sent.pop(key, None)
         return answer
 
@@ -213,12 +222,11 @@ class Uploads:
         # Until it is answered: an interrupted call may have made one, too.
         unsure, self._unsure = self._unsure, True
         made = self._attempt(self._client, "CreateMultipartUpload", asked, Key=key, **parameters)
+        self._unsure = unsure or not made.tells_all
         if not made.passed:
-            self._unsure = unsure or made.status is None
             return "CreateMultipartUpload", made
-        self._unsure = unsure
         upload = made.response["UploadId"]
-        self._multipart[key] = upload
+        self._multipart.add((key, upload))
         part = self._attempt(
             self._client, "UploadPart", asked, Key=key, UploadId=upload, PartNumber=1, Body=BODY
         )  # fmt: skip
@@ -230,7 +238,7 @@ class Uploads:
             self._client, "CompleteMultipartUpload", asked, Key=key, UploadId=upload, MultipartUpload=parts
         )
         if done.passed:
-            del self._multipart[key]
+            self._multipart.discard((key, upload))
         return "CompleteMultipartUpload", self._note(key, done)
 
     def _presigned(self, key: str) -> Answer:
@@ -285,7 +293,7 @@ class Uploads:
             left.append(
                 self._stays("(an upload in parts that may be there)", unlisted, "s3:ListBucketMultipartUploads")
             )
-        for key, upload in known.items():
+        for key, upload in sorted(known):
             answer = self._attempt(
                 self._client, "AbortMultipartUpload", f"abort the upload of {key}", Key=key, UploadId=upload
             )
@@ -301,7 +309,9 @@ class Uploads:
             known: list[tuple[str, str | None]] = []
             for key, versions in self._sent.items():
                 known += [(key, version) for version in sorted(versions)] or [(key, None)]
-            return [self._stays(key, *why) for key, why in self._delete(known)]
+            left = [self._stays(key, *why) for key, why in self._delete(known)]
+            left += [self._stays(key, _ANOTHER_VERSION, "") for key in self._sent_again if self._sent.get(key)]
+            return left
         failed: dict[str, tuple[Answer, str]] = {}
         # The second round is for a delete marker, which a bucket with suspended versioning may have made of the first.
         for _round in range(2):
@@ -362,13 +372,13 @@ class Uploads:
             if key.startswith(self.prefix)
         ]
 
-    def _open_uploads(self) -> tuple[dict[str, str], Answer | None]:
+    def _open_uploads(self) -> tuple[set[tuple[str, str]], Answer | None]:
         """The multipart uploads that were made and not completed; and why it is not known whether these are all."""
-        found = dict(self._multipart)
+        found = set(self._multipart)
         if not self._unsure:
             return found, None
         answer = self._attempt(self._client, "ListMultipartUploads", "list uploads", Prefix=self.prefix)
-        found |= {one["Key"]: one["UploadId"] for one in answer.response.get("Uploads", ())}
+        found |= {(one["Key"], one["UploadId"]) for one in answer.response.get("Uploads", ())}
         return found, None if answer.passed else answer
 
     def _stays(self, key: str, answer: Answer, action: str, **more: Any) -> dict[str, Any]:

@@ -158,6 +158,56 @@ def test_an_upload_in_parts_that_may_not_be_aborted_is_named() -> None:
     assert all(one["upload_id"] for one in run["left_behind"])
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_an_upload_in_parts_that_was_begun_twice_is_aborted_twice(answered: bool) -> None:
+    """botocore tries it again where no answer came, and that began another one."""
+    aws = sealed()
+
+    def hook(operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation == "CreateMultipartUpload":
+            if answered:
+                aws.sent_again.add(operation)
+            aws.uploads[f"lost-{len(aws.uploads)}"] = dict(parameters)
+            aws.uploads[f"lost-{len(aws.uploads)}"] = dict(parameters)
+            if not answered:
+                raise botocore.exceptions.ReadTimeoutError(endpoint_url="https://fake")
+
+    aws.before.append(hook)
+    run = run_probe(aws, bucket=BUCKET, key="uploads")
+    assert not aws.uploads
+    assert run["left_behind"] == []
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_what_was_refused_at_a_second_try_may_be_there(status: int) -> None:
+    """The first one may have been carried out, or the only one where AWS failed on the way."""
+    aws = sealed()
+
+    def hook(operation: str, _parameters: Mapping[str, Any]) -> None:
+        if operation == "PutObject":
+            if status == 400:
+                aws.sent_again.add(operation)
+            raise Fault("Injected", "no", status)
+
+    aws.after.append(hook)
+    run = run_probe(aws, bucket=BUCKET, key="uploads")
+    assert not aws.objects
+    assert run["left_behind"] == []
+
+
+@pytest.mark.parametrize("versioning", [None, "Enabled"])
+def test_a_version_that_no_answer_named_may_be_there_where_they_cannot_be_listed(versioning: str | None) -> None:
+    aws = sealed()
+    aws.buckets[BUCKET].versioning = versioning
+    aws.sent_again.add("CopyObject")
+    aws.deny("ListObjectVersions")
+    run = run_probe(aws, bucket=BUCKET, key="uploads")
+    copies = {name for name, kind in KINDS.items() if kind.way == "copy"} if versioning else set()
+    named = {one["key"].rsplit("/", 1)[-1]: one["reason"] for one in run["left_behind"]}
+    assert named.keys() == copies
+    assert all("another version of it may be there" in reason for reason in named.values())
+
+
 def test_copies_need_an_object_that_is_there() -> None:
     aws = sealed()
 
