@@ -34,6 +34,10 @@ BUCKET_OPERATIONS = {
     "requestPayment": "BucketRequestPayment",
 }
 VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Delete"}
+OF_BUCKETS = {"HEAD": "HeadBucket", "PUT": "CreateBucket", "POST": "PostObject"}
+LISTS = {"versions": "ListObjectVersions", "uploads": "ListMultipartUploads"}
+OF_OBJECTS = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
+OF_PARTS = {"PUT": "UploadPart", "DELETE": "AbortMultipartUpload"}
 # Seconds that a call is held up at most, on a machine that is busy with other things.
 HELD_FOR = 240.0
 
@@ -52,9 +56,19 @@ def operation(method: str, target: str, headers: Any, body: bytes) -> str:
     for name, suffix in BUCKET_OPERATIONS.items():
         if name in query:
             return VERBS[method] + suffix
-    if "/" not in parts.path.strip("/") and not query:
-        return {"HEAD": "HeadBucket", "PUT": "CreateBucket"}.get(method, f"{method} bucket")
-    return f"{method} {target}"
+    if method == "GET" and parts.path == "/":
+        return "ListBuckets"
+    if "/" not in parts.path.strip("/"):
+        if method == "GET" and not query.keys().isdisjoint(LISTS):
+            return next(name for known, name in LISTS.items() if known in query)
+        return OF_BUCKETS.get(method, f"{method} bucket")
+    if "uploads" in query:
+        return "CreateMultipartUpload"
+    if "uploadId" in query:
+        return OF_PARTS.get(method, "CompleteMultipartUpload")
+    if method == "PUT" and "x-amz-copy-source" in headers:
+        return "CopyObject"
+    return OF_OBJECTS.get(method, f"{method} object")
 
 
 @dataclass(frozen=True)

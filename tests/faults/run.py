@@ -5,7 +5,7 @@
 
     python tests/faults/run.py                  some of the cases, in half a minute
     python tests/faults/run.py --all [--write]  all of them; --write puts the tables in docs/reliability.md
-    python tests/faults/run.py --all --part modules    or many, or role
+    python tests/faults/run.py --all --part modules    or many, probe, role
     python tests/faults/run.py --all --only seal --call PutBucketPolicy --fault lost
 
 Ends with 1 where something came of a fault that may not be.
@@ -39,21 +39,25 @@ from stage import READ_TIMEOUT, Clock, Modules, Stage
 from subjects import SUBJECTS
 from table import Row, legend, rows, write
 from trial import Expected, Named, Trial, Tried
+from uploads import PROBE_SUBJECTS, ProbeTrial
 
 # The short form: the calls that change something or see what came of it, with the faults that differ most, once where
 # they pass when tried again.
-SHORT_SUBJECTS = ("policy", "key", "seal", "role")
+SHORT_SUBJECTS = ("policy", "key", "seal", "probe", "role")
 SHORT_CALLS = ("GetBucketPolicy", "PutBucketPolicy", "PutBucketEncryption", "PutKeyPolicy", "TagResource")
 SHORT_FAULTS = ("lost", "denied", "stale")
-SHORT_OF_ROLE = (("CreateKey", "lost"), ("CreateAlias", "denied"), ("PutBucketTagging", "denied"))
+SHORT_OF = {
+    "role": (("CreateKey", "lost"), ("CreateAlias", "denied"), ("PutBucketTagging", "denied")),
+    "probe": (("CreateMultipartUpload", "lost"), ("ListObjectVersions", "denied")),
+}
 
-NAMES = [subject.name for subject in (*SUBJECTS, *MANY_SUBJECTS, *ROLE_SUBJECTS)]
+NAMES = [subject.name for subject in (*SUBJECTS, *MANY_SUBJECTS, *PROBE_SUBJECTS, *ROLE_SUBJECTS)]
 
 
 def short(subject: Named, aim: Aim) -> bool:
     """Whether a case belongs to the short form."""
-    if subject.name == "role":
-        return (aim.call.operation, aim.fault.name) in SHORT_OF_ROLE
+    if subject.name in SHORT_OF:
+        return (aim.call.operation, aim.fault.name) in SHORT_OF[subject.name]
     return (
         aim.call.operation in SHORT_CALLS
         and aim.fault.name in SHORT_FAULTS
@@ -112,7 +116,7 @@ def perform(trials: Mapping[str, tuple[Any, Sequence[Named]]], options: argparse
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--all", action="store_true", help="all cases, not only some")
-    parser.add_argument("--part", nargs="+", choices=("modules", "many", "role"), help="these parts alone")
+    parser.add_argument("--part", nargs="+", choices=("modules", "many", "probe", "role"), help="these parts alone")
     parser.add_argument("--only", nargs="+", choices=NAMES, help="these runs alone")
     parser.add_argument("--call", nargs="+", metavar="OPERATION", help="these calls alone")
     parser.add_argument("--fault", nargs="+", choices=list(BY_NAME), help="these faults alone")
@@ -132,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trials: dict[str, tuple[Any, Sequence[Named]]] = {
             "modules": (Trial(stage, gate, modules), SUBJECTS),
             "many": (ManyTrial(stage, gate, modules), MANY_SUBJECTS),
+            "probe": (ProbeTrial(stage, gate, modules), PROBE_SUBJECTS),
             "role": (RoleTrial(localstack.endpoint, microbursts), ROLE_SUBJECTS),
         }
         if options.write:

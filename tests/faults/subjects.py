@@ -24,14 +24,14 @@ def _fresh(stage: Stage, _run: Callable[[str, Mapping[str, Any]], None]) -> Targ
     return stage.new_target()
 
 
-def _sealed(stage: Stage, run: Callable[[str, Mapping[str, Any]], None]) -> Target:
+def sealed(stage: Stage, run: Callable[[str, Mapping[str, Any]], None]) -> Target:
     target = stage.new_target()
     run("sse_kms_seal", _seal(target))
     return target
 
 
 def _sealed_under_another(stage: Stage, run: Callable[[str, Mapping[str, Any]], None]) -> Target:
-    target = _sealed(stage, run)
+    target = sealed(stage, run)
     return Target(target.bucket, stage.new_target().key_arn)
 
 
@@ -104,7 +104,7 @@ class Subject:
 
 SUBJECTS = (
     Subject("policy", "`sse_kms_policy`, onto a policy of others", "sse_kms_policy", _guard),
-    Subject("policy-absent", "`sse_kms_policy`, `state: absent`", "sse_kms_policy", _unguard, _sealed),
+    Subject("policy-absent", "`sse_kms_policy`, `state: absent`", "sse_kms_policy", _unguard, sealed),
     Subject(
         "policy-last",
         "`sse_kms_policy`, `state: absent`, nothing else there",

@@ -414,6 +414,8 @@ LONG_CHECKS = (
           ("localstack", "faults"), 700),
     Check("faults-role", python("tests/faults/run.py", "--all", "--part", "role", "--write"), (TORTURE,),
           ("localstack", "faults"), 500),
+    Check("faults-probe", python("tests/faults/run.py", "--all", "--part", "probe", "--write"), (TORTURE,),
+          ("localstack", "faults"), 120),
     Check("nothing-secret", python("tests/faults/nothing_secret.py"), (TORTURE,), ("localstack", "faults"), 70),
     Check("interruptions-all", python("tests/interruptions/run.py", "--all", "--write"), (TORTURE,),
           ("localstack",), 480),
