@@ -485,6 +485,22 @@ def test_find_model_leaves_what_somebody_adds_meanwhile(aws: FakeObjects) -> Non
     assert bucket.sids == ["Theirs", *sids]
 
 
+def test_find_model_has_nothing_to_take_out_where_somebody_has_done_so(aws: FakeObjects) -> None:
+    bucket = sealed(aws)
+    before = bucket.policy
+    refuse_by_model(aws, header_only=False)
+
+    def take_out(_operation: str, parameters: Mapping[str, Any]) -> None:
+        if str(parameters.get("Key")).endswith("/model/0"):
+            bucket.put_policy(before)
+
+    aws.before.append(take_out)
+    run = probe(aws, find_model=True)
+    assert run["left_behind"] == []
+    assert len(aws.parameters_of("PutBucketPolicy")) == 1
+    assert bucket.policy == before
+
+
 def test_find_model_needs_room_in_the_policy(aws: FakeObjects) -> None:
     bucket = sealed(aws)
     bulky = {

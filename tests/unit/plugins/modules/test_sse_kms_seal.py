@@ -411,6 +411,14 @@ def test_interference_while_the_key_changes_is_warned_of(aws: FakeAws, bucket: F
     assert any("Somebody else wrote the policy" in warning for warning in ended.warnings)
 
 
+def test_interference_before_the_default_cannot_be_moved_is_told(aws: FakeAws, bucket: FakeBucket, old: str) -> None:
+    aws.once_after("PutBucketPolicy", lambda: bucket.put_policy(FOREIGN))
+    aws.deny("PutBucketEncryption")
+    ended = seal(aws)
+    assert ended.failed
+    assert f"Somebody else wrote the policy of bucket {BUCKET} at the same time" in ended.msg
+
+
 # --- Failing half way -------------------------------------------------------------------------------------------------
 
 
