@@ -35,7 +35,11 @@ BUCKET_OPERATIONS = {
 }
 VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Delete"}
 OF_BUCKETS = {"HEAD": "HeadBucket", "PUT": "CreateBucket", "POST": "PostObject"}
-LISTS = {"versions": "ListObjectVersions", "uploads": "ListMultipartUploads"}
+LISTS = {
+    "inventory": "ListBucketInventoryConfigurations",
+    "versions": "ListObjectVersions",
+    "uploads": "ListMultipartUploads",
+}
 OF_OBJECTS = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 OF_PARTS = {"PUT": "UploadPart", "DELETE": "AbortMultipartUpload"}
 # Seconds that a call is held up at most, on a machine that is busy with other things.
@@ -51,16 +55,15 @@ def operation(method: str, target: str, headers: Any, body: bytes) -> str:
     action = re.search(rb"(?:^|&)Action=(\w+)", body) if parts.path == "/" and method == "POST" else None
     if action:
         return action.group(1).decode()
-    if "inventory" in query and method == "GET":
-        return "ListBucketInventoryConfigurations"
+    for name, lists in LISTS.items():
+        if name in query and method == "GET":
+            return lists
     for name, suffix in BUCKET_OPERATIONS.items():
         if name in query:
             return VERBS[method] + suffix
     if method == "GET" and parts.path == "/":
         return "ListBuckets"
     if "/" not in parts.path.strip("/"):
-        if method == "GET" and not query.keys().isdisjoint(LISTS):
-            return next(name for known, name in LISTS.items() if known in query)
         return OF_BUCKETS.get(method, f"{method} bucket")
     if "uploads" in query:
         return "CreateMultipartUpload"

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gate import Aim, Gate
+from gate import Aim
 from kinds import FAULTS, STALE
-from stage import Modules, Ran, Stage, Target, foreign_in
-from trial import DONE, NOTHING, PART, SENTENCES, Expected, Tried, secrets
+from stage import Ran, Target, foreign_in
+from trial import DONE, NOTHING, PART, SENTENCES, Expected, OneByOne, Tried, secrets
 
 # Made once for all buckets of the run.
 SHARED = ("GetCallerIdentity", "DescribeKey", "GetKeyRotationStatus", "GetKeyPolicy")
@@ -43,13 +43,8 @@ MANY_SUBJECTS = (
 _Seen = list[dict[str, Any]]
 
 
-class ManyTrial:
-    """Tries cases on one stage, through one gate."""
-
-    def __init__(self, stage: Stage, gate: Gate, modules: Modules) -> None:
-        self.stage = stage
-        self.gate = gate
-        self.modules = modules
+class ManyTrial(OneByOne[ManySubject]):
+    """One module on three buckets and one key."""
 
     def expected(self, subject: ManySubject) -> Expected:
         """Run it without faults.
@@ -73,11 +68,6 @@ class ManyTrial:
             for fault in FAULTS:
                 if fault.name in _FAULTS and fault.concerns(call.service) and fault.own != STALE:
                     yield Aim(fault, call, lasting=call.operation in SHARED)
-
-    def attempts(self, subject: ManySubject, aims: Sequence[Aim], expected: Expected) -> Iterator[Tried]:
-        """Try these, one after the other."""
-        for aim in aims:
-            yield self.attempt(subject, aim, expected)
 
     def attempt(self, subject: ManySubject, aim: Aim, expected: Expected) -> Tried:
         """Try one case."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from gate import Aim, Call, Gate
 from kinds import FAULTS, SLOW, STALE
@@ -51,6 +52,9 @@ class Named(Protocol):
     def title(self) -> str: ...
 
 
+S = TypeVar("S", bound=Named)
+
+
 @dataclass
 class Tried:
     """A case that was tried.
@@ -72,13 +76,31 @@ class Tried:
         return f"{self.subject.name}: {self.aim.call}, {self.aim.fault.name} {lasting}"
 
 
-class Trial:
+class OneByOne(ABC, Generic[S]):
     """Tries cases on one stage, through one gate."""
 
     def __init__(self, stage: Stage, gate: Gate, modules: Modules) -> None:
         self.stage = stage
         self.gate = gate
         self.modules = modules
+
+    def attempts(self, subject: S, aims: Sequence[Aim], expected: Expected) -> Iterator[Tried]:
+        """Try these, one after the other."""
+        for aim in aims:
+            yield self.attempt(subject, aim, expected)
+
+    @abstractmethod
+    def attempt(self, subject: S, aim: Aim, expected: Expected) -> Tried:
+        """Try one case."""
+
+
+class Trial(OneByOne[Subject]):
+    """One module on one bucket and one key.
+
+    :cvar impatience: what the module is given where an answer is to be too slow.
+    """
+
+    impatience: ClassVar[Mapping[str, Any]] = {"aws_config": IMPATIENT}
 
     def expected(self, subject: Subject) -> Expected:
         """Run it without faults.
@@ -100,11 +122,6 @@ class Trial:
                 stale = fault.own == STALE
                 if fault.concerns(call.service) and not (stale and (call.number == 1 or not call.reads)):
                     yield from (Aim(fault, call, lasting) for lasting in (False, True))
-
-    def attempts(self, subject: Subject, aims: Sequence[Aim], expected: Expected) -> Iterator[Tried]:
-        """Try these, one after the other."""
-        for aim in aims:
-            yield self.attempt(subject, aim, expected)
 
     def attempt(self, subject: Subject, aim: Aim, expected: Expected) -> Tried:
         """Try one case."""
@@ -156,7 +173,7 @@ class Trial:
 
     def _run(self, subject: Subject, target: Target, aim: Aim | None = None) -> Ran:
         self.gate.set(aim)
-        slow = {"aws_config": IMPATIENT} if aim is not None and aim.fault.own == SLOW else {}
+        slow = self.impatience if aim is not None and aim.fault.own == SLOW else {}
         return self.modules.run(subject.module, self.gate.url, {**subject.options(target), **slow})
 
     @staticmethod

@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-import subjects
 from gate import Aim, Call, Gate
-from kinds import BY_NAME, SLOW
-from stage import IMPATIENT, READ_TIMEOUT, Modules, Ran, Stage, Target, foreign_in
-from trial import DONE, NOTHING, PART, Expected, Tried, secrets
+from kinds import BY_NAME
+from stage import READ_TIMEOUT, Modules, Ran, Stage, Target, foreign_in
+from subjects import Subject, sealed
+from trial import DONE, NOTHING, PART, Expected, Trial, Tried, secrets
 
 # They may begin with how many promises are broken.
 _SENTENCES = re.compile(r"[A-Z0-9].*\.", re.DOTALL)
@@ -31,18 +31,11 @@ _WRITES_OF_POLICY = ("PutBucketPolicy", "DeleteBucketPolicy")
 _TAKEN_FOR_THE_GUARD = "denied"
 
 
-@dataclass(frozen=True)
-class ProbeSubject:
-    """A run of the probe.
-
-    :ivar title: for the table.
-    """
-
-    name: str
-    title: str
+def _probe(target: Target) -> dict[str, Any]:
+    return {"bucket": target.bucket, "key": target.key_arn, "prefix": PREFIX, "find_model": True, "timeout": 20}
 
 
-PROBE_SUBJECTS = (ProbeSubject("probe", "`sse_kms_probe`, `find_model: true`"),)
+PROBE_SUBJECTS = (Subject("probe", "`sse_kms_probe`, `find_model: true`", "sse_kms_probe", _probe, sealed),)
 
 
 @dataclass(frozen=True)
@@ -62,46 +55,42 @@ class Left:
         return self.objects | self.uploads
 
 
-class ProbeTrial:
-    """Tries cases on one stage, through one gate."""
+class ProbeTrial(Trial):
+    """The probe on one bucket."""
+
+    # Its uploads have a timeout of their own.
+    impatience: ClassVar[Mapping[str, Any]] = {**Trial.impatience, "timeout": READ_TIMEOUT}
 
     def __init__(self, stage: Stage, gate: Gate, modules: Modules) -> None:
-        self.stage = stage
-        self.gate = gate
-        self.modules = modules
+        super().__init__(stage, gate, modules)
         self._promises: Mapping[str, str] = {}
 
-    def expected(self, subject: ProbeSubject) -> Expected:
+    def expected(self, subject: Subject) -> Expected:
         """Run it without faults.
 
         :returns: the first call of each operation: the further ones are of other kinds of uploads, and alike.
         :raises SystemExit: where even that fails in another way than by broken promises.
         """
-        target = self._target()
+        target = self._prepared(subject)
         before = self.stage.observe(target)
-        ran = self._run(target, None)
+        ran = self._run(subject, target)
         self._promises = _verdicts(ran)
         if set(self._promises.values()) != {"kept", "broken", "skipped"} or self._left(target).keys:
             raise SystemExit(f"{subject.name} fails without any fault: {ran.output}")
         return Expected(tuple(call for call in self.gate.seen if call.number == 1), target.without_names(before))
 
-    def cases(self, _subject: ProbeSubject, expected: Expected) -> Iterator[Aim]:
+    def cases(self, _subject: Subject, expected: Expected) -> Iterator[Aim]:
         """The first call of each operation, once or lasting."""
         for call in expected.calls:
             for lasting, names in ((False, _ONCE), (True, _LASTING)):
                 yield from (Aim(BY_NAME[name], call, lasting) for name in names)
 
-    def attempts(self, subject: ProbeSubject, aims: Sequence[Aim], expected: Expected) -> Iterator[Tried]:
-        """Try these, one after the other."""
-        for aim in aims:
-            yield self.attempt(subject, aim, expected)
-
-    def attempt(self, subject: ProbeSubject, aim: Aim, expected: Expected) -> Tried:
+    def attempt(self, subject: Subject, aim: Aim, expected: Expected) -> Tried:
         """Try one case."""
         tried = Tried(subject, aim)
-        target = self._target()
+        target = self._prepared(subject)
         before = self.stage.observe(target)
-        ran = self._run(target, aim)
+        ran = self._run(subject, target, aim)
         tried.struck, calls = self.gate.struck, list(self.gate.seen)
         if not tried.struck:
             return tried
@@ -117,7 +106,7 @@ class ProbeTrial:
         tried.came = NOTHING if not verdicts else DONE if verdicts == self._promises else PART
         tried.problems += self._of_verdicts(aim, ran, verdicts)
         tried.problems += _of_what_stays(ran, before, after, left, calls)
-        tried.problems += self._again(target, expected)
+        tried.problems += self._again(subject, target, expected)
         return tried
 
     def _of_verdicts(self, aim: Aim, ran: Ran, verdicts: Mapping[str, str]) -> Iterator[str]:
@@ -128,32 +117,16 @@ class ProbeTrial:
             if proved and not (verdict == "kept" and aim.fault.name == _TAKEN_FOR_THE_GUARD):
                 yield f"{kind} is {self._promises[kind]}, and with the fault it is told as {verdict}"
 
-    def _again(self, target: Target, expected: Expected) -> Iterator[str]:
+    def _again(self, subject: Subject, target: Target, expected: Expected) -> Iterator[str]:
         """A further run finds what there is, and takes out the statements of one before it."""
         stayed = self._left(target)
-        ran = self._run(target, None)
+        ran = self._run(subject, target)
         if _verdicts(ran) != self._promises:
             yield f"a further run without the fault does not tell the same: {ran.output}"
         if self._left(target) != stayed:
             yield "a further run leaves something behind, or removes what it has not made"
         if target.without_names(self.stage.observe(target)) != expected.wanted:
             yield "after a further run, the policy is not what it was before the first"
-
-    def _target(self) -> Target:
-        def run(module: str, options: Mapping[str, Any]) -> None:
-            ran = self.modules.run(module, self.gate.url, options)
-            if ran.failed:
-                raise SystemExit(f"Could not prepare the probe: {ran.output}")
-
-        self.gate.set(None)
-        return subjects.sealed(self.stage, run)
-
-    def _run(self, target: Target, aim: Aim | None) -> Ran:
-        self.gate.set(aim)
-        slow = aim is not None and aim.fault.own == SLOW
-        patience: dict[str, Any] = {"aws_config": IMPATIENT, "timeout": READ_TIMEOUT} if slow else {"timeout": 20}
-        asked = {"bucket": target.bucket, "key": target.key_arn, "prefix": PREFIX, "find_model": True}
-        return self.modules.run("sse_kms_probe", self.gate.url, {**asked, **patience})
 
     def _left(self, target: Target) -> Left:
         listed = self.stage.s3.list_object_versions(Bucket=target.bucket, Prefix=PREFIX)

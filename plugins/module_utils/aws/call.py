@@ -291,19 +291,16 @@ def attempt(client: Any, operation: str, *, asked: str, **parameters: Any) -> An
         if not isinstance(cause, sdk.ClientError):
             return Answer(None, message=str(error))
         told = cause.response.get("Error", {})
-        metadata = cause.response.get("ResponseMetadata", {})
-        return Answer(
-            metadata.get("HTTPStatusCode"),
-            str(told.get("Code") or ""),
-            _text(told.get("Message") or ""),
-            sent_again=bool(metadata.get("RetryAttempts")),
-        )
+        status, sent_again = _metadata(cause.response)
+        return Answer(status, str(told.get("Code") or ""), _text(told.get("Message") or ""), sent_again=sent_again)
+    status, sent_again = _metadata(response)
+    return Answer(status or 200, response=response, sent_again=sent_again)
+
+
+def _metadata(response: Mapping[str, Any]) -> tuple[int | None, bool]:
+    """The HTTP status, and whether botocore sent it more than once."""
     metadata = response.get("ResponseMetadata", {})
-    return Answer(
-        int(metadata.get("HTTPStatusCode") or 200),
-        response=response,
-        sent_again=bool(metadata.get("RetryAttempts")),
-    )
+    return metadata.get("HTTPStatusCode"), bool(metadata.get("RetryAttempts"))
 
 
 def one_line(value: object) -> str:

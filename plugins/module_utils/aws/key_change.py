@@ -82,7 +82,7 @@ class Outcome:
 
 def interference(key: Key) -> str:
     """What the user should know where it :attr:`Outcome.interfered`."""
-    return f"Somebody else wrote the policy of key {key.arn} at the same time; it was merged again."
+    return policy_writing.interference(f"key {key.arn}", "it")
 
 
 def shown_facts(facts: KeyFacts, settings: KeySettings) -> dict[str, Any]:

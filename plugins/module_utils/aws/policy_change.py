@@ -77,7 +77,7 @@ class Outcome(policy_writing.Written):
 
 def interference(bucket: str) -> str:
     """What the user should know where it :attr:`Outcome.interfered`."""
-    return f"Somebody else wrote the policy of bucket {bucket} at the same time; the guard was merged again."
+    return policy_writing.interference(f"bucket {bucket}", "the guard")
 
 
 def settle(

@@ -88,6 +88,15 @@ class Written:
     interfered: bool = False
 
 
+def interference(title: str, ours: str) -> str:
+    """What the user should know where somebody :attr:`Written.interfered`.
+
+    :param title: of the holder.
+    :param ours: what was merged.
+    """
+    return f"Somebody else wrote the policy of {title} at the same time; {ours} was merged again."
+
+
 def write(
     holder: Holder,
     plan: Planner,
@@ -216,14 +225,14 @@ class _Writing:
             tries, waited = tries + 1, waited + wait
             # What others have written since may not be shown yet.
             self._read_back(None)
-            wanted = self._again(self._there) if self._sent else self._begin()
+            wanted = self._again() if self._sent else self._begin()
             if not wanted.merge.changed:
                 return wanted, None
 
-    def _again(self, there: Document | None) -> Plan:
+    def _again(self) -> Plan:
         """Plan once more, on what others have written."""
         try:
-            return self._plan(there)
+            return self._plan(self._there)
         except (AwsError, PolicyError) as error:
             self._say_what_came_before(error)
             raise
@@ -256,7 +265,7 @@ class _Writing:
                 if self._failed is None:
                     # Where others wrote after it, it may have been there in between.
                     self._came = self._came or _PERHAPS_WRITTEN
-                wanted = self._again(self._there)
+                wanted = self._again()
                 if wanted.merge.changed:
                     self._interfered = self._interfered or self._failed is None
                     return wanted
