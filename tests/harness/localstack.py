@@ -53,6 +53,11 @@ import functools
 from twisted.internet import endpoints
 endpoints.TCP4ServerEndpoint = functools.partial(endpoints.TCP4ServerEndpoint, interface="127.0.0.1")
 """
+# Run by its path, since what lies beside it may not be found there: this module has the name of LocalStack's package.
+_WITH_A_CERTIFICATE = f"""\
+import runpy
+runpy.run_path({str(ROOT / "tests" / "harness" / "certificate.py")!r}, run_name="__main__")
+"""
 _PLAIN = """\
 from localstack.runtime.main import main
 main()
@@ -156,18 +161,20 @@ class LocalStack:
             SKIP_SSL_CERT_DOWNLOAD="1",
             DNS_ADDRESS="0",
             DISABLE_EVENTS="1",
+            CUSTOM_SSL_CERT_PATH=str(self.ca_bundle.with_name("certificate.pem")),
+            # In a container it would keep its state elsewhere, whatever it is told.
+            OVERRIDE_IN_DOCKER="0",
         )
         for name in _STATE_FOLDERS:
             state = self._folder / name.lower()
             state.mkdir()
             environment[name] = str(state)
-        before = _RUN_WHILE_WE_DO + _LISTEN_HERE_ONLY
+        before = _RUN_WHILE_WE_DO + _LISTEN_HERE_ONLY + _WITH_A_CERTIFICATE
         if self.as_s3 is not None:
             before += _AS_S3.format(folder=str(_AS_S3_FOLDER), seed=self.as_s3)
         run = [program("localstack", "python"), "-c", before + _PLAIN]
         if self.enforce:
             run = [*run[:2], before + _ENFORCING, str(_START_ENFORCING)]
-            environment["CUSTOM_SSL_CERT_PATH"] = str(self.ca_bundle.with_name("certificate.pem"))
             environment.update({name: value for name, value in self._model.items() if value})
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

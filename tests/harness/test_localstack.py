@@ -103,6 +103,9 @@ def test_a_failure_in_the_block_stops_it() -> None:
     with pytest.raises(ZeroDivisionError), localstack.LocalStack() as started:
         assert answers(started.endpoint)
         assert started.log.exists()
+        # What it keeps is in the folder that is removed, wherever it runs.
+        assert started.ca_bundle.exists()
+        assert (started.log.parent / "filesystem_root" / "var").is_dir()
         raise ZeroDivisionError
     assert not answers(started.endpoint)
     assert not started.log.parent.exists()
