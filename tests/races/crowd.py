@@ -12,8 +12,6 @@ import contextlib
 import importlib
 import json
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,10 +20,11 @@ from typing import Any
 from unittest.mock import patch
 
 from ansible.module_utils.testing import patch_module_args
+from apart import Apart
 from foreign import Policy, Statement, missing, names, of_others, of_the_guard, statements_of
-from rounds import KEPT, MERGED, NAMED, OVERWRITTEN, Played
+from rounds import KEPT, MERGED, MERGED_AGAIN, NAMED, OVERWRITTEN, Played
 from scenes import KINDS, Theatre
-from stage import Clock, Modules, given_to_a_module
+from stage import given_to_a_module
 from watching import READ, Entry, Watched
 
 from ansible_collections.sealed.s3.plugins.module_utils import runner
@@ -44,7 +43,9 @@ _MODULES = ("sse_kms_policy", "sse_kms_policy", "sse_kms_seal")
 _BY_OTHERS = KINDS[0]
 # A second of a run takes that many in truth.
 _SCALES = (0.003, 0.01, 0.03)
-_PROCESS_SECONDS = 120.0
+# Far more than any of them takes, on a machine that is busy with other things.
+_BEGIN_WITHIN = 30.0
+_END_WITHIN = 120.0
 _sleep = time.sleep
 
 
@@ -105,6 +106,7 @@ class Company:
     def __init__(self, theatre: Theatre, gates: Sequence[Watched], foreign: Watched) -> None:
         self.theatre = theatre
         self.gates = gates
+        self.foreign = foreign
         self.wanted: dict[str, list[Statement]] = {}
         self._s3 = sessions.Session(given_to_a_module(foreign.url, {})).s3
 
@@ -138,85 +140,73 @@ class Company:
         return One(gate, module, given_to_a_module(gate.url, options), wanted)
 
     def run(self, ours: Sequence[One], scale: float, beside: Callable[[], None] | None = None) -> None:
-        """Run them in threads, all from the same moment on."""
+        """Run them in threads, all from the same moment on.
+
+        What is raised beside them is raised here: without it, nobody would interfere, and the round show nothing.
+        """
         bodies = [_body(one) for one in ours]
-        barrier = threading.Barrier(len(ours) + (beside is not None))
+        barrier = threading.Barrier(len(ours) + (beside is not None), timeout=_BEGIN_WITHIN)
+        failed: list[BaseException] = []
+        mine = threading.local()
 
         def work(one: One, body: Callable[[], dict[str, Any]]) -> None:
-            barrier.wait()
+            mine.one = one
             try:
+                barrier.wait()
                 body()
             except (AwsError, PolicyError) as error:
                 one.said = str(error)
-            except Exception as error:
+            except BaseException as error:
+                # Also SystemExit, which a thread would swallow.
                 one.crashed = repr(error)
 
         def disturb() -> None:
-            barrier.wait()
             assert beside is not None
-            beside()
+            try:
+                barrier.wait()
+                beside()
+            except BaseException as error:
+                failed.append(error)
 
-        threads = [threading.Thread(target=work, args=pair) for pair in zip(ours, bodies, strict=True)]
+        def warned(text: str) -> None:
+            # By the thread of the one who warns.
+            mine.one.interfered = mine.one.interfered or MERGED_AGAIN in text
+
+        # Daemons: one that never ends does not keep the program.
+        threads = [
+            threading.Thread(target=work, args=pair, daemon=True, name=pair[0].gate.who)
+            for pair in zip(ours, bodies, strict=True)
+        ]
         if beside is not None:
-            threads.append(threading.Thread(target=disturb))
-        warned: list[str] = []
-        with patch.object(runner, "warn", warned.append), _seconds(scale):
+            threads.append(threading.Thread(target=disturb, daemon=True, name="somebody else"))
+        with patch.object(runner, "warn", warned), _seconds(scale):
+            try:
+                for thread in threads:
+                    thread.start()
+            except BaseException:
+                barrier.abort()
+                raise
+            deadline = time.monotonic() + _END_WITHIN
             for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        for one in ours:
-            one.interfered = any("merged again" in text for text in warned)
+                thread.join(max(0.0, deadline - time.monotonic()))
+        late = [thread.name for thread in threads if thread.is_alive()]
+        if late:
+            raise RuntimeError(f"After {_END_WITHIN:.0f} s these have not ended: {', '.join(late)}")
+        if failed:
+            raise RuntimeError("Who writes beside the runs of ours has failed") from failed[0]
 
     def run_processes(self, ours: Sequence[One], beside: Callable[[], None]) -> None:
         """Run them as processes."""
-        told = [json.dumps([one.module, one.gate.url, one.options]) for one in ours]
-        started = [
-            subprocess.Popen(
-                [sys.executable, sys.argv[0], "--writer", text],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for text in told
-        ]
-        try:
+        with contextlib.ExitStack() as stack:
+            started = [stack.enter_context(Apart(one.module, one.gate.url, one.options)) for one in ours]
             for process in started:
-                # That it is ready.
-                assert process.stdout is not None
-                process.stdout.readline()
+                process.wait_until_ready()
             for process in started:
-                assert process.stdin is not None
-                process.stdin.write("\n")
-                process.stdin.flush()
+                process.begin()
             beside()
             for one, process in zip(ours, started, strict=True):
-                output, _nothing = process.communicate(timeout=_PROCESS_SECONDS)
-                ended = json.loads(output)
-                one.said, one.crashed, one.interfered = ended["msg"], ended["crashed"], ended["interfered"]
-        finally:
-            for process in started:
-                process.kill()
-                process.wait()
-
-
-class _TrueClock(Clock):
-    """Of who waits in truth."""
-
-    def sleep(self, seconds: float) -> None:
-        _sleep(seconds)
-
-
-def as_a_process(told: str) -> None:
-    """One of ours in this process, which begins when it is told so."""
-    module, url, options = json.loads(told)
-    clock = _TrueClock()
-    importlib.import_module(f"ansible_collections.sealed.s3.plugins.modules.{module}")
-    print("ready", flush=True)
-    sys.stdin.readline()
-    ran = Modules(clock).run(module, url, options)
-    said = ran.msg if ran.failed else ""
-    print(json.dumps({"msg": said, "crashed": ran.crashed, "interfered": "merged again" in ran.output}))
+                ended = process.ended()
+                one.said, one.crashed, one.interfered = ended.said, ended.crashed, ended.interfered
 
 
 @contextlib.contextmanager
@@ -266,8 +256,10 @@ def play(crowd: Crowd, company: Company, seed: str) -> Played:
         company.run_processes(ours, add)
     else:
         company.run(ours, rng.choice(_SCALES), beside)
-    overwritten = _check(played, theatre, ours, before, guards)
+    for gate in (*company.gates, company.foreign):
+        gate.check()
     last = theatre.read()
+    overwritten = _check(played, theatre, ours, before, guards, last)
     if crowd.alike and not crowd.disturbed and of_the_guard(last) != guards[0]:
         played.problems.append(f"the guard is not as all of them want it: {names(of_the_guard(last))}")
     failed = [f"{one.gate.who} said: {one.said}" for one in ours if one.said]
@@ -286,7 +278,12 @@ def play(crowd: Crowd, company: Company, seed: str) -> Played:
 
 
 def _check(
-    played: Played, theatre: Theatre, ours: Sequence[One], before: Policy, guards: Sequence[list[Statement]]
+    played: Played,
+    theatre: Theatre,
+    ours: Sequence[One],
+    before: Policy,
+    guards: Sequence[list[Statement]],
+    last: Policy,
 ) -> int:
     """What holds of every single write.
 
@@ -305,7 +302,8 @@ def _check(
             last_read[entry.who] = entry
         elif entry.writes and entry.passed:
             gone = missing(of_others(there), of_others(entry.policy))
-            had = of_others(last_read[entry.who].policy)
+            # A write without any read is told of above.
+            had = of_others(last_read[entry.who].policy) if entry.who in last_read else []
             unseen = [one for one in gone if one not in had]
             if len(unseen) != len(gone) or missing(of_others(before), of_others(entry.policy)):
                 played.problems.append(f"{entry.who} wrote without {names(gone)}, which it had read")
@@ -316,6 +314,8 @@ def _check(
                         f"{entry.who} wrote a guard that nobody wants: {names(of_the_guard(entry.policy))}"
                     )
             there = entry.policy
+    if there != last:
+        played.problems.append("what is there is not what was written last, as far as was seen")
     return overwritten
 
 

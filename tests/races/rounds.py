@@ -26,7 +26,7 @@ OVERWRITTEN = "overwritten"
 NOTHING = "nothing"
 
 LAST_READ_BACK = 3.0
-_MERGED_AGAIN = "the guard was merged again"
+MERGED_AGAIN = "the guard was merged again"
 _STILL_AS_BEFORE = "still reads as it was before"
 _NOT_IN_IT = "are not in it now"
 # Longer than the clock ever comes.
@@ -72,6 +72,7 @@ class Round:
         """Run the module."""
         self.ran = self.theatre.run(self.scene.kind, self.gate, keeps=self.scene.keeps)
         self.gate.open()
+        self.gate.check()
         self.final = self.theatre.read()
         if self.ran.crashed:
             self.wrong(f"a traceback: {self.ran.crashed}")
@@ -191,7 +192,7 @@ class Round:
         if self.ran.failed:
             self.played.came = NAMED
         else:
-            self.played.came = MERGED if _MERGED_AGAIN in self.ran.output else KEPT
+            self.played.came = MERGED if MERGED_AGAIN in self.ran.output else KEPT
 
 
 Play = Callable[[Round], None]

@@ -34,8 +34,9 @@ for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 
 import crowd
+from apart import as_a_process
 from counts import Count, write
-from crowd import CROWDS, MOST, Company, as_a_process
+from crowd import CROWDS, MOST, Company
 from localstack import LocalStack, stop_on_signals
 from rounds import CLASSES, Played, play
 from scenes import FOREIGN, KINDS, OURS, Theatre, one_client_for_all
@@ -80,10 +81,15 @@ def counted(
     start = time.monotonic()
     rounds = range(max(1, round(options.rounds * share))) if options.round is None else [options.round]
     for number in rounds:
-        played = play_one(f"{options.seed}/{name}/{number}")
+        again = f"again with --seed {options.seed} --only {name} --round {number}"
+        try:
+            played = play_one(f"{options.seed}/{name}/{number}")
+        except Exception:
+            print(f"FAILED to play {title}, {again}", flush=True)
+            raise
         count.add(played)
         if played.problems:
-            print(f"WRONG in {title}, again with --seed {options.seed} --only {name} --round {number}")
+            print(f"WRONG in {title}, {again}")
             print("\n".join(f"  {line}" for line in [*played.problems, *played.story]), flush=True)
     print(f"{count} In {time.monotonic() - start:.0f} s.", flush=True)
     yield count

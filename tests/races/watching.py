@@ -91,11 +91,13 @@ class Watched(Counting):
 
     :ivar before: told of each call before it is carried out; what it returns is answered instead.
     :ivar after: told of each call with its answer; what it returns is answered instead, None resets the connection.
+    :ivar failed: what they have raised; see :meth:`check`.
     """
 
     def __init__(self, endpoint: str, who: str, ledger: Ledger) -> None:
         self.who = who
         self.ledger = ledger
+        self.failed: list[Exception] = []
         self.open()
         super().__init__(endpoint)
 
@@ -114,8 +116,7 @@ class Watched(Counting):
         """Carry a call out, and write it down."""
         body = body_of(request)
         call = self.counted(request, body)
-        # Who asked may be gone meanwhile.
-        with contextlib.suppress(OSError, HTTPException):
+        try:
             instead = self.before(call)
             with self.ledger.lock if call.operation in (READ, *WRITES) else contextlib.nullcontext():
                 answer = instead or ask(self.upstream, request, body)
@@ -125,6 +126,18 @@ class Watched(Counting):
                 reset(request)
             else:
                 answer_with(request, told)
+        except (OSError, HTTPException):
+            # Who asked may be gone meanwhile.
+            pass
+        except Exception as error:
+            # The server would print it, and who asked take it for a failure of the network.
+            self.failed.append(error)
+            raise
+
+    def check(self) -> None:
+        """:raises RuntimeError: where what is done at a call has failed."""
+        if self.failed:
+            raise RuntimeError(f"What is done at a call of {self.who} has failed") from self.failed[0]
 
     def _entry(self, call: Call, body: bytes, answer: Answer) -> Entry:
         passed = answer.status < 300
