@@ -13,7 +13,7 @@ from typing import Any
 from gate import Aim
 from kinds import FAULTS, STALE
 from stage import Ran, Target, foreign_in
-from trial import DONE, NOTHING, PART, SENTENCES, Expected, OneByOne, Tried, secrets
+from trial import DONE, NOTHING, PART, Expected, OneByOne, Tried, of_changes, of_failure, secrets
 
 # Made once for all buckets of the run.
 SHARED = ("GetCallerIdentity", "DescribeKey", "GetKeyRotationStatus", "GetKeyPolicy")
@@ -55,7 +55,7 @@ class ManyTrial(OneByOne[ManySubject]):
         ran = self._run(subject, targets, None)
         if ran.failed or any(one.get("failed") for one in ran.result["buckets"]):
             raise SystemExit(f"{subject.name} fails without any fault: {ran.output}")
-        return Expected(tuple(self.gate.seen), self._without_names(targets, self._observed(targets)))
+        return Expected(tuple(self.gate.seen), _without_names(targets, self._observed(targets)))
 
     def cases(self, _subject: ManySubject, expected: Expected) -> Iterator[Aim]:
         """The calls for all buckets, and those for the second one, once each; denied and expired also from then on."""
@@ -79,44 +79,30 @@ class ManyTrial(OneByOne[ManySubject]):
         if not tried.struck:
             return tried
         after = self._observed(targets, since=before)
-        wanted = expected.wanted
-        found = self._without_names(targets, after)
         tried.problems += secrets(ran)
         if ran.failed:
             tried.problems.append(f"the run fails as a whole: {ran.msg or ran.crashed}")
             return tried
         told = ran.result["buckets"]
-        unread = [one for one in told if one.get("failed") or one.get("compliance") == "could_not_look"]
+        unread = [one for one in told if _ended_early(one)]
         tried.came = DONE if not unread else PART if before != after else NOTHING
         tried.msg = " | ".join(dict.fromkeys(_said(one) for one in unread))
         if aim.call.operation not in SHARED and len(unread) > 1:
             tried.problems.append("the fault of one bucket is the outcome of others, too")
         if aim.call.operation in SHARED and unread and len(unread) < len(told):
             tried.problems.append("the fault of all is not named for each")
-        for target, one, is_there, is_wanted in zip(targets, told, found, wanted, strict=True):
-            if one not in unread and is_there != is_wanted:
-                tried.problems.append("it says of a bucket that it is done, and it is not")
-            if one in unread and not SENTENCES.fullmatch(_said(one)):
-                tried.problems.append("what it says is no sentence")
-            if one in unread and not any(
-                name in _said(one) for name in (target.bucket, target.key_arn, "whose credentials")
-            ):
-                tried.problems.append("the sentence does not name the bucket")
-        final = self._again(tried, subject, targets, expected, after)
-        if [foreign_in(one) for one in before] != [foreign_in(one) for one in final]:
-            tried.problems.append("statements of others were changed")
-        return tried
+        tried.problems += _of_each(ran, targets, before, after, expected)
 
-    def _again(
-        self, tried: Tried, subject: ManySubject, targets: Sequence[Target], expected: Expected, after: _Seen
-    ) -> _Seen:
         again = self._run(subject, targets, None)
         final = self._observed(targets, since=after)
         if again.failed or any(one.get("failed") for one in again.result["buckets"]):
             tried.problems.append(f"a further run without the fault fails: {again.output}")
-        elif self._without_names(targets, final) != expected.wanted:
-            tried.problems.append("after a further run without the fault, what is there is not what was wanted")
-        return final
+        else:
+            of_further = _of_each(again, targets, after, final, expected)
+            tried.problems += (f"of the further run, {problem}" for problem in of_further)
+        if [foreign_in(one) for one in before] != [foreign_in(one) for one in final]:
+            tried.problems.append("statements of others were changed")
+        return tried
 
     def _targets(self) -> list[Target]:
         first = self.stage.new_target()
@@ -135,9 +121,33 @@ class ManyTrial(OneByOne[ManySubject]):
             for target, one in zip(targets, since, strict=True)
         ]
 
-    @staticmethod
-    def _without_names(targets: Sequence[Target], seen: _Seen) -> _Seen:
-        return [target.without_names(one) for target, one in zip(targets, seen, strict=True)]
+
+def _without_names(targets: Sequence[Target], seen: _Seen) -> _Seen:
+    return [target.without_names(one) for target, one in zip(targets, seen, strict=True)]
+
+
+def _ended_early(told: Mapping[str, Any]) -> bool:
+    return bool(told.get("failed") or told.get("compliance") == "could_not_look")
+
+
+def _of_each(ran: Ran, targets: Sequence[Target], before: _Seen, after: _Seen, expected: Expected) -> Iterator[str]:
+    """What is wrong with what a run tells of its buckets."""
+    told = ran.result["buckets"]
+    for target, *of_one in zip(targets, told, before, after, expected.wanted, strict=True):
+        yield from _of_one(target, *of_one)
+    if bool(ran.result.get("changed")) != any(one.get("changed") for one in told):
+        yield "changed of the run is not that of its buckets"
+
+
+def _of_one(
+    target: Target, told: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any], wanted: Any
+) -> Iterator[str]:
+    """What is wrong with what is told of a bucket."""
+    if _ended_early(told):
+        yield from of_failure(_said(told), target, changed=before != after)
+    elif target.without_names(after) != wanted:
+        yield "it says of a bucket that it is done, and what is there is not what was wanted"
+    yield from of_changes(told, before, after)
 
 
 def _said(one: Mapping[str, Any]) -> str:

@@ -26,6 +26,8 @@ UNKNOWN = "unknown"
 SENTENCES = re.compile(r"[A-Z].*\.", re.DOTALL)
 # How a sentence says that a write may have come through or not.
 _NOT_KNOWN = "not known whether"
+# None is told of a bucket that had no policy.
+_UNTOLD = "untold"
 # How a sentence says that something has been changed.
 _CHANGED = re.compile(r"\b(?:was|were|had been) (?:written|set|changed|deleted)|admits both keys")
 
@@ -138,7 +140,6 @@ class Trial(OneByOne[Subject]):
         problems = tried.problems
         problems += self._of_others(before, after, "after the fault")
         problems += secrets(ran)
-        changed = before != after
         if ran.crashed:
             tried.came = "traceback"
             problems.append(f"a traceback: {ran.crashed.strip().splitlines()[-1]}")
@@ -146,9 +147,11 @@ class Trial(OneByOne[Subject]):
             tried.came = DONE
             if target.without_names(after) != expected.wanted:
                 problems.append("it says that it is done, and what is there is not what was wanted")
+            problems += _of_one_bucket(ran.result, before, after)
         else:
-            tried.came = _came_of(ran, changed)
-            problems += _of_failure(ran, target, before, after)
+            tried.came = _came_of(ran, before != after)
+            problems += of_failure(ran.msg, target, changed=before != after)
+            problems += _of_one_bucket(ran.result, before, after)
 
         self.gate.set(None)
         again = self._run(subject, target)
@@ -157,8 +160,8 @@ class Trial(OneByOne[Subject]):
             problems.append(f"a further run without the fault fails: {again.msg or again.crashed}")
         elif target.without_names(final) != expected.wanted:
             problems.append("after a further run without the fault, what is there is not what was wanted")
-        elif bool(again.result.get("changed")) != (final != after):
-            problems.append("the further run does not tell truly whether it changed anything")
+        else:
+            problems += (f"of the further run, {problem}" for problem in _of_one_bucket(again.result, after, final))
         problems += self._of_others(before, final, "after the further run")
         return tried
 
@@ -187,25 +190,47 @@ def _came_of(ran: Ran, changed: bool) -> str:
     return PART if changed else NOTHING
 
 
-def _of_failure(ran: Ran, target: Target, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with how a failure is told."""
-    changed = before != after
-    if not SENTENCES.fullmatch(ran.msg):
+def of_failure(msg: str, target: Target, *, changed: bool) -> Iterator[str]:
+    """What is wrong with the sentence of a failure."""
+    if not SENTENCES.fullmatch(msg):
         yield "what it says is no sentence"
-    named = (target.bucket, target.key_arn, "whose credentials")
-    if not any(name in ran.msg for name in named):
+    if not any(name in msg for name in (target.bucket, target.key_arn, "whose credentials")):
         yield "the sentence does not name the step"
-    if _NOT_KNOWN in ran.msg:
-        if not ran.result.get("changed"):
-            yield "it is not known whether something was changed, and it says that nothing was"
-    elif bool(ran.result.get("changed")) != changed:
-        yield f"it says changed={ran.result.get('changed')}, and changed is {changed}"
-    elif changed and not _CHANGED.search(ran.msg):
+    if changed and _NOT_KNOWN not in msg and not _CHANGED.search(msg):
         yield "the sentence does not say what was changed"
-    if changed and before["policy"] != after["policy"] and ran.result.get("previous_policy") != before["policy"]:
-        yield "the policy was changed, and previous_policy is not what was there before"
-    if before["key_policy"] != after["key_policy"] and ran.result.get("previous_policy") != before["key_policy"]:
-        yield "the key's policy was changed, and previous_policy is not what was there before"
+
+
+def of_changes(told: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with how a result, of a success or of a failure, tells what was changed and what was there."""
+    changed = before != after
+    if _NOT_KNOWN in str(told.get("msg", "")):
+        if not told.get("changed"):
+            yield "it is not known whether something was changed, and it says that nothing was"
+    elif bool(told.get("changed")) != changed:
+        yield f"it says changed={told.get('changed')}, and changed is {changed}"
+    for name, what in (("policy", "the policy"), ("key_policy", "the key's policy")):
+        if before[name] != after[name] and told.get("previous_policy", _UNTOLD) != before[name]:
+            yield f"{what} was changed, and previous_policy is not what was there before"
+
+
+def _of_one_bucket(told: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """The same of a run for one bucket alone, which tells the default encryption of before, too."""
+    yield from of_changes(told, before, after)
+    was = _encryption(before)
+    if was != _encryption(after) and told.get("previous_encryption", _UNTOLD) != was:
+        yield "default encryption was changed, and previous_encryption is not what was there before"
+
+
+def _encryption(observed: Mapping[str, Any]) -> dict[str, Any]:
+    """Default encryption as modules tell it."""
+    (rule,) = observed["encryption"]["Rules"]
+    default = rule["ApplyServerSideEncryptionByDefault"]
+    return {
+        "algorithm": default["SSEAlgorithm"],
+        "key_arn": default.get("KMSMasterKeyID"),
+        "bucket_key": rule.get("BucketKeyEnabled", False),
+        "blocked_encryption_types": rule.get("BlockedEncryptionTypes", {}).get("EncryptionType"),
+    }
 
 
 def secrets(ran: Ran) -> list[str]:
