@@ -143,8 +143,9 @@ class _Writing:
         self._plan = plan
         self._read_back_at = read_back_at
         self._keep = keep
-        # What was read last before a write of ours was carried out, or may have been.
+        # What was read last before a write of ours was carried out, or may have been; and what was planned on it.
         self.before = before
+        self._planned: Plan
         # What is expected there, and all that was there before that, as far as it was seen.
         self._there = before
         self._earlier: list[Document | None] = []
@@ -160,17 +161,15 @@ class _Writing:
 
     def carry_out(self) -> Written:
         try:
-            planned = wanted = self._begin()
+            wanted = self._begin()
             if not wanted.merge.changed:
                 return Written(before=self.before, after=self.before, plan=wanted)
             for _attempt in range(WRITES):
                 sent, lost = self._send(wanted)
-                if not self._sent:
-                    planned = sent
                 more = self._look_after(sent, lost) if sent.merge.changed else None
                 if more is None:
                     self._check_lost()
-                    return Written(self.before, self._there, planned, self._interfered)
+                    return Written(self.before, self._there, self._planned, self._interfered)
                 wanted = more
             if self._failed is not None:
                 self._failed.args = (f"{self._failed} It was read again, and it is as it was before.",)
@@ -190,11 +189,12 @@ class _Writing:
         """Plan on the policy as it is, and keep that. Then it is read again, since that takes a moment."""
         for _attempt in range(WRITES):
             self.before = there = self._there
-            planned = self._plan(there)
-            if not planned.merge.changed or there is None or self._keep is None:
-                return planned
-            if not self._keep(there, planned.merge.document):
-                return planned
+            self._planned = self._plan(there)
+            wanted = self._planned.merge
+            if not wanted.changed or there is None or self._keep is None:
+                return self._planned
+            if not self._keep(there, wanted.document):
+                return self._planned
             self._read_back(None)
         raise Refused(
             f"The policy of {self._holder.title} was kept {WRITES} times, and each time it read differently "
@@ -225,9 +225,15 @@ class _Writing:
             tries, waited = tries + 1, waited + wait
             # What others have written since may not be shown yet.
             self._read_back(None)
-            wanted = self._again() if self._sent else self._begin()
-            if not wanted.merge.changed:
-                return wanted, None
+            if self._sent:
+                wanted = self._again()
+                if not wanted.merge.changed:
+                    return wanted, None
+            if not self._came:
+                # Nothing of ours is in what is there now: that is what will have been there before.
+                wanted = self._begin()
+                if not wanted.merge.changed:
+                    return wanted, None
 
     def _again(self) -> Plan:
         """Plan once more, on what others have written."""

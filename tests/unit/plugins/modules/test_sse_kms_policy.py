@@ -44,6 +44,7 @@ PLAIN_HTTP: dict[str, Any] = {
     "Resource": OBJECTS,
     "Condition": {"Bool": {"aws:SecureTransport": False}},
 }
+WRITERS = {**READERS, "Sid": "Writers", "Action": "s3:PutObject"}
 FOREIGN = {"Version": "2012-10-17", "Id": "ours-since-2019", "Statement": [READERS, PLAIN_HTTP]}
 OUR_SIDS = [
     "SealedS3DenyEncryptionWithoutTheKey",
@@ -809,26 +810,29 @@ def test_a_write_that_was_turned_away_is_left_when_somebody_else_has_done_it(aws
     assert aws.calls == [*READS, "PutBucketPolicy", *["GetBucketPolicy"] * 2]
 
 
-def test_what_others_take_out_after_a_write_that_did_not_come_through_is_not_lost(
-    aws: FakeAws, bucket: FakeBucket
+@pytest.mark.parametrize("theirs", [[PLAIN_HTTP], [READERS, PLAIN_HTTP, WRITERS]], ids=["taken-out", "added"])
+def test_what_others_write_after_a_write_that_did_not_come_through_is_what_was_there_before(
+    aws: FakeAws, bucket: FakeBucket, tmp_path: Path, theirs: list[dict[str, Any]]
 ) -> None:
     bucket.put_policy({**FOREIGN, "Statement": [READERS, PLAIN_HTTP]})
     aws.fail("PutBucketPolicy", LOST)
     turns = itertools.count(1)
 
-    def take_out(_seconds: float) -> None:
+    def write(_seconds: float) -> None:
         # Each wait until it is sure that it did not come through, and one after the second try was turned away.
         turn = next(turns)
         if turn == len(reading_back.STALE_WAITS):
             aws.fail("PutBucketPolicy", TURNED_AWAY[0])
         elif turn == len(reading_back.STALE_WAITS) + 1:
-            bucket.put_policy({**FOREIGN, "Statement": [PLAIN_HTTP]})
+            bucket.put_policy({**FOREIGN, "Statement": theirs})
 
-    aws.waiting.append(take_out)
-    ended = settle(aws)
+    aws.waiting.append(write)
+    ended = settle(aws, backup_dir=str(tmp_path))
     assert not ended.failed
-    assert bucket.sids == [None, *OUR_SIDS]
+    assert bucket.sids == [*(one.get("Sid") for one in theirs), *OUR_SIDS]
     assert aws.writes == ["PutBucketPolicy"] * 3
+    assert same(ended["previous_policy"], {**FOREIGN, "Statement": theirs})
+    assert same(json.loads(Path(ended["backup_file"]).read_text()), {**FOREIGN, "Statement": theirs})
 
 
 def test_who_was_turned_away_does_not_come_back_together_with_others(
@@ -1148,9 +1152,6 @@ def test_a_read_that_lags_behind_for_too_long_ends_with_a_sentence(aws: FakeAws,
     assert same(ended["previous_policy"], FOREIGN)
     assert aws.writes == ["PutBucketPolicy"]
     assert aws.waits == list(reading_back.STALE_WAITS)
-
-
-WRITERS = {**READERS, "Sid": "Writers", "Action": "s3:PutObject"}
 
 
 def test_somebody_who_writes_after_us_and_leaves_the_guard_is_not_warned_of(aws: FakeAws, bucket: FakeBucket) -> None:
