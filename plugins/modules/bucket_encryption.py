@@ -45,14 +45,6 @@ options:
         it is.
     type: bool
     default: true
-  blocked_encryption_types:
-    description:
-      - The encryption types that the bucket refuses. V(SSE-C) is encryption with keys that the uploader provides.
-      - V(NONE), which stands alone, blocks none.
-      - When omitted, what is blocked stays blocked.
-    type: list
-    elements: str
-    choices: [SSE-C, NONE]
 attributes:
   check_mode:
     support: full
@@ -78,6 +70,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - sealed.s3.attributes
+  - sealed.s3.blocked_types
   - sealed.s3.planned
 """
 

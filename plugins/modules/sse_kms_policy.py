@@ -42,20 +42,6 @@ options:
       - The key, as key id, key ARN, alias (with or without C(alias/)) or alias ARN.
       - Required with O(state=present).
     type: str
-  on_conflict:
-    description:
-      - What to do when statements of others deny uploads that the guard allows, or let a service write that cannot use
-        the key.
-      - V(fail) names them and changes nothing. V(replace) takes them out. V(ignore) keeps them and warns.
-    type: str
-    choices: [fail, replace, ignore]
-    default: fail
-  allow_lockout:
-    description:
-      - Whether O(encryption_admins) may leave out the caller. Such a guard is refused otherwise, because the caller
-        could not change default encryption any more.
-    type: bool
-    default: false
 attributes:
   check_mode:
     support: full
@@ -84,9 +70,10 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - sealed.s3.attributes
   - sealed.s3.backup
-  - sealed.s3.read_back
   - sealed.s3.guard
+  - sealed.s3.merge
   - sealed.s3.planned
+  - sealed.s3.read_back
 """
 
 EXAMPLES = r"""

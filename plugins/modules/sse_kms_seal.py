@@ -48,28 +48,6 @@ options:
       - Whether the S3 Bucket Key is on, with which S3 asks KMS far less often.
     type: bool
     default: true
-  blocked_encryption_types:
-    description:
-      - The encryption types that the bucket refuses. V(SSE-C) is encryption with keys that the uploader provides.
-      - V(NONE), which stands alone, blocks none.
-      - When omitted, what is blocked stays blocked.
-    type: list
-    elements: str
-    choices: [SSE-C, NONE]
-  on_conflict:
-    description:
-      - What to do when statements of others deny uploads that the guard allows, or let a service write that cannot use
-        the key.
-      - V(fail) names them and changes nothing. V(replace) takes them out. V(ignore) keeps them and warns.
-    type: str
-    choices: [fail, replace, ignore]
-    default: fail
-  allow_lockout:
-    description:
-      - Whether O(encryption_admins) may leave out the caller. Such a guard is refused otherwise, because the caller
-        could not change default encryption any more.
-    type: bool
-    default: false
 attributes:
   check_mode:
     support: full
@@ -100,8 +78,10 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - sealed.s3.attributes
   - sealed.s3.backup
+  - sealed.s3.blocked_types
   - sealed.s3.fleet
   - sealed.s3.guard
+  - sealed.s3.merge
   - sealed.s3.planned
   - sealed.s3.read_back
 """
