@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from rounds import MERGED_AGAIN
@@ -30,10 +31,12 @@ class Ended:
     """How one ended.
 
     :ivar said: the sentence, where it failed with one.
+    :ivar told: its result.
     :ivar crashed: how it ended otherwise; empty where it told its end as it is to.
     """
 
     said: str = ""
+    told: Mapping[str, Any] = field(default_factory=dict)
     crashed: str = ""
     interfered: bool = False
 
@@ -89,7 +92,7 @@ class Apart:
             told = None
         if told is None or self._process.returncode:
             return Ended(crashed=f"the exit code {self._process.returncode}, and said {out!r} and {err!r}")
-        return Ended(told["msg"], told["crashed"], told["interfered"])
+        return Ended(told["msg"], told["told"], told["crashed"], told["interfered"])
 
     def _kill(self) -> bool:
         """Kill its process group; whether there was something of it."""
@@ -107,13 +110,14 @@ class _TrueClock(Clock):
         _sleep(seconds)
 
 
-def as_a_process(told: str) -> None:
+def as_a_process(given: str) -> None:
     """One of ours in this process, which begins when it is told so."""
-    module, url, options = json.loads(told)
+    module, url, options = json.loads(given)
     clock = _TrueClock()
     importlib.import_module(f"ansible_collections.sealed.s3.plugins.modules.{module}")
     print("ready", flush=True)
     sys.stdin.readline()
     ran = Modules(clock).run(module, url, options)
     said = ran.msg if ran.failed else ""
-    print(json.dumps({"msg": said, "crashed": ran.crashed, "interfered": MERGED_AGAIN in ran.output}))
+    told = {"msg": said, "told": ran.result, "crashed": ran.crashed, "interfered": MERGED_AGAIN in ran.output}
+    print(json.dumps(told))

@@ -15,7 +15,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
@@ -85,6 +85,7 @@ class One:
 
     :ivar wanted: the guard that it is to set.
     :ivar said: the sentence with which it ended, where it failed.
+    :ivar told: its result.
     """
 
     gate: Watched
@@ -92,6 +93,7 @@ class One:
     options: dict[str, Any]
     wanted: list[Statement]
     said: str = ""
+    told: Mapping[str, Any] = field(default_factory=dict)
     interfered: bool = False
     crashed: str = ""
 
@@ -153,9 +155,9 @@ class Company:
             mine.one = one
             try:
                 barrier.wait()
-                body()
+                one.told = body()
             except (AwsError, PolicyError) as error:
-                one.said = str(error)
+                one.said, one.told = str(error), runner.details(error)
             except BaseException as error:
                 # Also SystemExit, which a thread would swallow.
                 one.crashed = repr(error)
@@ -206,7 +208,8 @@ class Company:
             beside()
             for one, process in zip(ours, started, strict=True):
                 ended = process.ended()
-                one.said, one.crashed, one.interfered = ended.said, ended.crashed, ended.interfered
+                one.said, one.told = ended.said, ended.told
+                one.crashed, one.interfered = ended.crashed, ended.interfered
 
 
 @contextlib.contextmanager
@@ -293,6 +296,8 @@ def _check(
         played.problems += theatre.ledger.impure(one.gate.who)
         if one.crashed:
             played.problems.append(f"{one.gate.who} ended with {one.crashed}")
+        else:
+            played.problems += theatre.ledger.untold(one.gate.who, one.told)
     mine = {one.gate.who for one in ours}
     there: Policy = before
     last_read: dict[str, Entry] = {}

@@ -130,18 +130,14 @@ class Round:
             self.wrong(f"lost of what {whose}: {names(lost)}")
 
     def check_kept(self) -> None:
-        """The policy that was read last before what may be the first write is in the result, and in the file."""
-        entries = self.theatre.ledger.of(OURS)
-        writes = [index for index, entry in enumerate(entries) if entry.writes and not entry.turned_away]
-        if not writes:
-            return
-        read = [entry for entry in entries[: writes[0]] if entry.operation == READ][-1].policy
-        if self.ran.result.get("previous_policy") != read:
-            self.wrong("previous_policy is not what was read last before the write")
-        if not self.scene.keeps or read is None:
+        """What was read last before what may be the first write is in the result and in the file, and that it wrote."""
+        for problem in self.theatre.ledger.untold(OURS, self.ran.result):
+            self.wrong(problem)
+        read = self.theatre.ledger.read_before_writing(OURS)
+        if not self.scene.keeps or read is None or read.policy is None:
             return
         file = self.ran.result.get("backup_file")
-        if not file or json.loads(Path(file).read_text(encoding="utf-8")) != read:
+        if not file or json.loads(Path(file).read_text(encoding="utf-8")) != read.policy:
             self.wrong(f"what was read last before the write is not in the file of backup_dir ({file})")
 
     def check_told(self) -> None:
@@ -161,11 +157,14 @@ class Round:
 
     def check_again(self) -> None:
         """A further run makes it whole, and touches nothing of others."""
-        others = of_others(self.final)
+        there = self.theatre.read()
+        others = of_others(there)
         again = self.theatre.run(self.scene.kind, self.gate, keeps=False)
         self.final = self.theatre.read()
         if again.failed:
             self.wrong(f"a further run fails: {again.msg or again.crashed}")
+        elif self.final != there and not again.result.get("changed"):
+            self.wrong("a further run says that it changed nothing, and it did")
         self.check_guard()
         if of_others(self.final) != others:
             self.wrong("a further run changes statements of others")

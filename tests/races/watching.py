@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from foreign import Policy, of_others
 from gate import Call, Counting, answer_with, reset
@@ -46,6 +47,11 @@ class Entry:
     def writes(self) -> bool:
         return self.operation in WRITES
 
+    @property
+    def changes(self) -> bool:
+        """Whether it is to change anything."""
+        return self.operation in (*WRITES, "PutBucketEncryption")
+
 
 class Ledger:
     """All calls in the order in which they were carried out.
@@ -76,6 +82,30 @@ class Ledger:
             if entry.writes:
                 yield last, entry
             last = entry
+
+    def untold(self, who: str, told: Mapping[str, Any]) -> Iterator[str]:
+        """Where a result of somebody does not tell what they did.
+
+        :param told: the result.
+        """
+        read = self.read_before_writing(who)
+        if read is not None and told.get("previous_policy") != read.policy:
+            yield f"{who}: previous_policy is not what was read last before the write"
+        sent = [entry for entry in self.of(who) if entry.changes and not entry.turned_away]
+        changed = any(entry.passed for entry in sent)
+        # Of what failed in another way it may believe that it came through.
+        if bool(told.get("changed")) != changed and (changed or not sent):
+            yield f"{who}: changed is {told.get('changed')}, and it has {'' if changed else 'not '}changed something"
+
+    def read_before_writing(self, who: str) -> Entry | None:
+        """The last read of somebody before what may be their first write; None where there is no such write."""
+        read = None
+        for entry in self.of(who):
+            if entry.writes and not entry.turned_away:
+                return read
+            if entry.operation == READ:
+                read = entry
+        return None
 
     def impure(self, who: str) -> Iterator[str]:
         """Where a write is anything but what was read right before it, with another guard."""
