@@ -46,6 +46,16 @@ _NOT_KNOWN = "not known whether"
 _NOTHING = "Nothing was changed."
 _AGAIN = re.compile(r"(?i)\b(?:run again|further run)\b")
 _OTHER_KEY = re.compile(r"key/[0-9a-f-]{36}")
+# What a second signal is answered with.
+_STOPPED_AT_ONCE = "Stopped at once by a second signal. What was under way may have been done. Run again.\n"
+# Whose policy is told of as previous_policy, and by which call it is read.
+_POLICY_OF = {
+    "bucket_policy_restore": "policy",
+    "kms_key_settings": "key_policy",
+    "sse_kms_policy": "policy",
+    "sse_kms_seal": "policy",
+}
+_READS_OF = {"policy": "GetBucketPolicy", "key_policy": "GetKeyPolicy"}
 _KEEPS = ("bucket_policy_restore", "sse_kms_policy", "sse_kms_seal")
 # Soon, so that a run takes no longer than its calls.
 _READ_BACK_AT = [0, 0.05, 0.1]
@@ -110,33 +120,45 @@ def named_alike(target: Target, observed: Mapping[str, Any]) -> Any:
     return json.loads(_OTHER_KEY.sub("key/OTHER", json.dumps(target.without_names(observed))))
 
 
-def struck(gate: Holding, strike: Strike, module: Running, *, ends_reads: bool = True) -> None:
+def struck(gate: Holding, strike: Strike, module: Running, *, ends_reads: bool = True) -> list[str]:
     """Let the signal strike, and the call go on as it is to.
 
     :param ends_reads: whether a read is ended at once.
+    :returns: what is wrong: that the signal did not strike as it was to, or not end what it was to end.
     """
     if not gate.reached.wait(PATIENCE):
-        return
+        return ["the call did not come"]
+    problems = []
     if strike.moment == WAITING:
         # Its answer comes, and it waits for the next moment.
         gate.let_go()
         time.sleep(_HANDLED_WITHIN * 5)
-    module.send(strike.number)
+    if not module.send(strike.number):
+        problems.append("the signal struck nobody")
+    if gate.overdue:
+        problems.append("the call was no longer held when the signal came")
     if strike.number == signal.SIGKILL:
         module.ends_within(PATIENCE)
         gate.let_go(passes=False)
-        return
+        return problems
     time.sleep(_HANDLED_WITHIN)
     if strike.moment == TWICE:
-        module.send(strike.number)
-        module.ends_within(_AT_ONCE)
+        if not module.send(strike.number):
+            problems.append("the second signal struck nobody")
+        if not module.ends_within(_AT_ONCE):
+            problems.append("the second signal did not end it at once")
     elif strike.moment == UNANSWERED:
-        module.ends_within(PATIENCE)
+        if not module.ends_within(PATIENCE):
+            problems.append("it waited on for an answer that never came")
         gate.let_go(passes=False)
-        return
-    elif strike.call.reads and ends_reads:
-        module.ends_within(_AT_ONCE)
+        return problems
+    elif not strike.call.reads:
+        if module.ends_within(0.0):
+            problems.append("it did not wait for the answer of its write")
+    elif ends_reads and not module.ends_within(_AT_ONCE):
+        problems.append("a read was not ended at once")
     gate.let_go()
+    return problems
 
 
 class Trial:
@@ -174,25 +196,22 @@ class Trial:
             held_at = strike.moment if strike.moment in (ARRIVED, CARRIED_OUT) else CARRIED_OUT
             self.gate.hold(strike.call, held_at if strike.passes else ARRIVED)
             module = self.processes.start(subject.module, self.gate.url, {**options, **late})
-            struck(self.gate, strike, module)
-            reads_end_at_once = not strike.call.reads or module.ends_within(0.0)
+            tried.problems += struck(self.gate, strike, module)
             ended = module.ended()
             after = self.stage.observe(target)
 
             tried.msg = ended.msg
             problems = tried.problems
-            if not self.gate.reached.is_set():
-                problems.append("the call did not come")
-            if not reads_end_at_once:
-                problems.append("a read was not ended at once")
             if module.leaves_something_behind():
                 problems.append("a process was left behind")
             problems += _of_state(strike, named_alike(target, after), undisturbed)
             problems += _of_others(before, after, "after the signal")
             problems += _of_what_was_said(strike, ended, before, after)
+            problems += _of_previous(subject, strike, ended, before, after, undisturbed)
             problems += _of_backups(strike, ended, Path(folder), before, after)
             wanted = undisturbed.states[-1]
             tried.came = _came_of(strike, ended, before, after)
+            problems += _of_what_came(strike, tried.came, undisturbed)
             if tried.came == DONE and named_alike(target, after) != wanted:
                 problems.append("it says that it is done, and what is there is not what was wanted")
             problems += self._of_further_runs(subject, target, options, before, after, wanted)
@@ -216,6 +235,10 @@ class Trial:
             yield "after a further run, what is there is not what was wanted"
         elif bool(again.result["changed"]) != (there != after):
             yield "the further run does not tell truly whether it changed anything"
+        else:
+            told = _POLICY_OF.get(subject.module)
+            if told is not None and again.result.get("previous_policy") != after[told]:
+                yield f"previous_policy of the further run is not the {told} that it found"
         yield from _of_others(after, there, "after the further run")
         if there == after or after == before:
             # Then this was a run that changes nothing, or one that no signal has struck.
@@ -278,6 +301,8 @@ def of_death(strike: Strike, ended: Ended) -> Iterator[str]:
         yield f"it ended with {ended.code}"
     if ended.out:
         yield "it said something"
+    if ended.err != (_STOPPED_AT_ONCE if strike.moment == TWICE else ""):
+        yield f"on its standard error is {ended.err!r}"
 
 
 def _of_what_was_said(
@@ -303,11 +328,61 @@ def _of_what_was_said(
     yield from of_sentence(strike, ended)
     if (_NOTHING in ended.msg) == changed and _NOT_KNOWN not in ended.msg:
         yield "the sentence does not say whether something was changed"
-    for name in ("policy", "key_policy"):
-        if before[name] != after[name] and told.get("previous_policy") != before[name]:
-            yield f"the {name} was changed, and previous_policy is not what was there before"
-    if before["encryption"] != after["encryption"] and "previous_encryption" not in told:
-        yield "the default encryption was changed, and previous_encryption is not there"
+
+
+def _of_previous(
+    subject: Subject,
+    strike: Strike,
+    ended: Ended,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    undisturbed: Undisturbed,
+) -> Iterator[str]:
+    """What is wrong with what it tells of before: that is there once it was read, and is of before the run."""
+    if dies(strike):
+        return
+    answered = {call.operation for call in undisturbed.calls[: undisturbed.calls.index(strike.call)]}
+    told, policy = ended.result, _POLICY_OF.get(subject.module)
+    if policy is None:
+        if "previous_policy" in told:
+            yield "previous_policy is there, and it has nothing to do with a policy"
+    elif _READS_OF[policy] not in answered:
+        if "previous_policy" in told:
+            yield f"previous_policy is there, and the {policy} was not read"
+    elif "previous_policy" not in told or told["previous_policy"] != before[policy]:
+        yield f"previous_policy is not the {policy} of before: {told.get('previous_policy', 'not there')}"
+    found = _in_short(before["encryption"])
+    if "previous_encryption" in told and told["previous_encryption"] != found:
+        yield f"previous_encryption is {told['previous_encryption']}, and there was {found}"
+    perhaps_set = strike.call.operation == "PutBucketEncryption" or before["encryption"] != after["encryption"]
+    if perhaps_set and "previous_encryption" not in told:
+        yield "the default encryption was changed, or perhaps, and previous_encryption is not there"
+
+
+def _in_short(encryption: Mapping[str, Any]) -> dict[str, Any]:
+    """A default encryption as our modules tell of it."""
+    (rule,) = encryption["Rules"]
+    default, blocked = rule["ApplyServerSideEncryptionByDefault"], rule.get("BlockedEncryptionTypes")
+    return {
+        "algorithm": default["SSEAlgorithm"],
+        "key_arn": default.get("KMSMasterKeyID"),
+        "bucket_key": rule.get("BucketKeyEnabled", False),
+        "blocked_encryption_types": blocked and blocked["EncryptionType"],
+    }
+
+
+def _of_what_came(strike: Strike, came: str, undisturbed: Undisturbed) -> Iterator[str]:
+    """Whether that is the one end that its moment has."""
+    if dies(strike):
+        return
+    if strike.moment == UNANSWERED:
+        if came != UNKNOWN:
+            yield f"its write got no answer, and what came of it is: {came}"
+    elif came == UNKNOWN:
+        yield "it says that something is not known, and all was answered"
+    # A read that a signal ends has no answer, also where it is the last call.
+    elif (came == DONE) != (strike.call == undisturbed.calls[-1] and not strike.call.reads):
+        yield f"what came of it is: {came}"
 
 
 def of_sentence(strike: Strike, ended: Ended) -> Iterator[str]:
@@ -342,12 +417,16 @@ def _of_backups(
             yield f"{path.name} is not the policy of before"
         else:
             whole.append(str(path))
-    if before["policy"] is None or before["policy"] == after["policy"]:
+    told = ended.result.get("backup_file")
+    if told is not None and told not in whole:
+        yield f"backup_file is {told}, and that is not there"
+    perhaps_written = strike.moment == UNANSWERED and strike.call.operation.endswith("BucketPolicy")
+    if before["policy"] is None or (before["policy"] == after["policy"] and not perhaps_written):
         return
     if not whole:
-        yield "the policy was changed, and it was not kept"
-    if not dies(strike) and ended.result.get("backup_file") not in whole:
-        yield "backup_file is not the file"
+        yield "the policy was changed, or perhaps, and it was not kept"
+    if not dies(strike) and told is None:
+        yield "the policy was changed, or perhaps, and backup_file is not there"
 
 
 def strikes(undisturbed: Undisturbed) -> list[Strike]:

@@ -5,11 +5,12 @@
 
 Each leads a process group, as what Ansible's worker starts belongs to the group of that worker. Orders come in as lines
 of JSON, and each gets one for an answer: ``{"run": module, "given": ..., "folder": ...}`` the process's id, and
-``{"ended": id}`` its exit code, or null while it runs.
+``{"ended": id}`` its exit code, or null while it runs. Where no more orders can come, what still runs is killed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -44,9 +45,24 @@ def main() -> None:
         importlib.import_module(f"ansible_collections.sealed.s3.plugins.modules.{name}")
     for service in ("s3", "kms", "sts"):
         SDK_SESSION.client(service, region_name=REGION)
-    for line in sys.stdin:
-        order = json.loads(line)
-        print(json.dumps(_ended(order["ended"]) if "ended" in order else _start(order)), flush=True)
+    running: set[int] = set()
+    try:
+        for line in sys.stdin:
+            order = json.loads(line)
+            if "ended" in order:
+                answer = _ended(order["ended"])
+                if answer is not None:
+                    running.discard(order["ended"])
+            else:
+                answer = _start(order)
+                running.add(answer)
+            print(json.dumps(answer), flush=True)
+    finally:
+        # Not waited for yet, so that their ids are still theirs.
+        for child in running:
+            for kill in (os.killpg, os.kill):
+                with contextlib.suppress(ProcessLookupError):
+                    kill(child, signal.SIGKILL)
 
 
 def _start(order: Mapping[str, Any]) -> int:

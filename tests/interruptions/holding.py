@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler
+from urllib.parse import urlsplit
 
 from gate import Call, Counting, answer_with, reset
 from proxy import ask, body_of
@@ -25,6 +26,9 @@ class Holding(Counting):
     """Holds a call: before it is passed on, or its answer.
 
     :ivar reached: the call is held.
+    :ivar overdue: it was held for so long that it was let go before anybody said so.
+    :ivar buckets: those of which a call has come.
+    :ivar late: those of which the first came after the held call was let go.
     :ivar after_each: is told of each call once it is carried out, before it is answered.
     """
 
@@ -33,6 +37,9 @@ class Holding(Counting):
         self._held: tuple[str, int] | None = None
         self._moment = ""
         self._passes = True
+        self.overdue = False
+        self.buckets: set[str] = set()
+        self.late: set[str] = set()
         self.reached = threading.Event()
         self._go = threading.Event()
         super().__init__(endpoint)
@@ -48,6 +55,7 @@ class Holding(Counting):
         """Count anew, and hold nothing."""
         self.let_go(passes=False)
         self._held = None
+        self.buckets, self.late = set(), set()
         self.count_anew()
 
     def hold(self, call: Call, moment: str) -> None:
@@ -56,6 +64,7 @@ class Holding(Counting):
         self.reached = threading.Event()
         self._go = threading.Event()
         self._passes = True
+        self.overdue = False
         self._moment = moment
         self._held = (call.operation, call.number)
 
@@ -71,6 +80,7 @@ class Holding(Counting):
         """Send a request on, and its answer back."""
         body = body_of(request)
         call = self.counted(request, body)
+        self._note_bucket(request.path)
         held = self._held == (call.operation, call.number)
         # Who asked may be gone meanwhile.
         with contextlib.suppress(OSError, HTTPException):
@@ -85,8 +95,16 @@ class Holding(Counting):
                 return
             answer_with(request, answer)
 
+    def _note_bucket(self, path: str) -> None:
+        """:param path: of a call of S3 it begins with the bucket."""
+        bucket = urlsplit(path).path.split("/")[1]
+        if bucket and bucket not in self.buckets:
+            self.buckets.add(bucket)
+            if self._held is not None and self._go.is_set():
+                self.late.add(bucket)
+
     def _waited(self) -> bool:
         go = self._go
         self.reached.set()
-        go.wait(_AT_MOST)
+        self.overdue = not go.wait(_AT_MOST)
         return self._passes

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,13 @@ _WRITES = ("Create", "Delete", "Disable", "Enable", "Put", "Tag", "Update")
 _OURS = ("EnableKeyRotation", "PutBucketEncryption", "PutBucketPolicy")
 _RECAP = re.compile(r"ok=\d+ +changed=(\d+) +unreachable=0 +failed=0")
 _START_SECONDS = 120.0
+# How ansible-playbook ends: by the signal, or by itself as after Ctrl-C.
+_INTERRUPTED = 99
+_CODES = {
+    signal.SIGINT: (-signal.SIGINT, _INTERRUPTED),
+    signal.SIGTERM: (-signal.SIGTERM, _INTERRUPTED),
+    signal.SIGKILL: (-signal.SIGKILL,),
+}
 # Until Ansible has handed a signal on to its workers, and they to the modules.
 _HANDED_ON_WITHIN = 0.5
 
@@ -179,35 +186,66 @@ class Playbook:
 
 
 class PlaybookRun:
-    """One that runs, or has run."""
+    """One that runs, or has run, for the time of a ``with`` block: nothing of it is left behind."""
 
     def __init__(self, process: subprocess.Popen[bytes], mark: str, output: Path) -> None:
         self._process = process
         self._mark = f"{_MARK}={mark}".encode()
         self._output = output
 
-    def strike(self, blow: Blow) -> None:
-        """Send the signal."""
-        if blow.whom == GROUP:
+    def __enter__(self) -> PlaybookRun:
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self.kill()
+        self._process.wait()
+
+    def strike(self, blow: Blow) -> bool:
+        """Send the signal; whether it struck anybody of those for whom it is."""
+        if blow.whom == EVERYTHING:
+            # They are killed, and no other signal goes to all of them.
+            assert blow.number == signal.SIGKILL
+            return self.kill()
+        if blow.whom == MODULE:
+            return self._send([one for one in self.living() if self._is_module(one)], blow.number)
+        # To one that has ended and is not waited for a signal can be sent, too.
+        lives = any(self._is_in_group(one) for one in self.living())
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, blow.number)
-        elif blow.whom == MODULE:
-            for one in self.living():
-                if not self._runs(one, b"ansible-playbook", b"/bin/sh"):
-                    os.kill(one, blow.number)
-        else:
-            self._strike_everything(blow)
+        return lives
+
+    def kill(self) -> bool:
+        """Kill every process of it; whether there was any."""
+        found = False
+        while living := self.living():
+            found = self._send(living, signal.SIGKILL) or found
+            self._process.poll()
+        return found
 
     @staticmethod
-    def _runs(process: int, *programs: bytes) -> bool:
-        command = (Path("/proc") / str(process) / "cmdline").read_bytes()
-        return any(program in command for program in programs)
+    def _send(processes: Iterable[int], number: signal.Signals) -> bool:
+        """Send it to each that is still there; whether one was."""
+        found = False
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+                found = True
+        return found
 
-    def _strike_everything(self, blow: Blow) -> None:
-        while living := self.living():
-            for one in living:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(one, blow.number)
-            self._process.poll()
+    @staticmethod
+    def _is_module(process: int) -> bool:
+        try:
+            command = (Path("/proc") / str(process) / "cmdline").read_bytes()
+        except OSError:
+            # It has ended meanwhile.
+            return False
+        return bool(command) and not any(program in command for program in (b"ansible-playbook", b"/bin/sh"))
+
+    def _is_in_group(self, process: int) -> bool:
+        try:
+            return os.getpgid(process) == self._process.pid
+        except ProcessLookupError:
+            return False
 
     def living(self) -> list[int]:
         """The processes of the run that are there, without those that have ended and are not yet waited for."""
@@ -224,7 +262,7 @@ class PlaybookRun:
         deadline = time.monotonic() + _START_SECONDS
         while self._process.poll() is None or self.living():
             if time.monotonic() > deadline:
-                self.strike(Blow("", signal.SIGKILL, EVERYTHING))
+                self.kill()
                 return False
             time.sleep(0.05)
         return True
@@ -271,11 +309,9 @@ class PlaybookTrial:
                 states.append(self._state(place))
 
         self.gate.after_each = after
-        run = self.playbook.start(place)
-        run.over()
+        run = self._ended(place)
         self.gate.after_each = None
-        again = self.playbook.start(place)
-        again.over()
+        again = self._ended(place)
         if not run.changed or again.changed != 0:
             raise SystemExit(f"{scene.name} fails without any signal: {run.output}{again.output}")
         return Calm(tuple(writes), tuple(states))
@@ -286,17 +322,22 @@ class PlaybookTrial:
         place = self._place(scene)
         before = self._state(place)
         self.gate.hold(call, CARRIED_OUT)
-        run = self.playbook.start(place)
-        if not self.gate.reached.wait(_START_SECONDS):
-            tried.problems.append("the call did not come")
-        run.strike(blow)
-        if blow.whom == EVERYTHING:
-            self.gate.let_go(passes=False)
-        else:
-            time.sleep(_HANDED_ON_WITHIN)
-            self.gate.let_go()
-        if not run.over():
-            tried.problems.append("a process was left behind")
+        with self.playbook.start(place) as run:
+            if not self.gate.reached.wait(_START_SECONDS):
+                tried.problems.append("the call did not come")
+            if not run.strike(blow):
+                tried.problems.append("the signal struck nobody")
+            if self.gate.overdue:
+                tried.problems.append("the call was no longer held when the signal came")
+            if blow.whom == EVERYTHING:
+                self.gate.let_go(passes=False)
+            else:
+                time.sleep(_HANDED_ON_WITHIN)
+                self.gate.let_go()
+            if not run.over():
+                tried.problems.append("a process was left behind")
+        if blow.whom != MODULE and run.code not in _CODES[blow.number]:
+            tried.problems.append(f"it ended with {run.code}")
         after = self._state(place)
         # What is not killed may come further.
         come = calm.states[calm.writes.index(call) + 1 :]
@@ -315,8 +356,7 @@ class PlaybookTrial:
 
     def _of_further_runs(self, tried: Blown, place: Place, before: Mapping[str, Any], calm: Calm) -> Iterator[str]:
         self.gate.open()
-        again = self.playbook.start(place)
-        again.over()
+        again = self._ended(place)
         there = self._state(place)
         wanted = calm.states[-1]
         tried.came = AGAIN if there[_LEFT] == 0 else KEY_LEFT
@@ -330,10 +370,15 @@ class PlaybookTrial:
         if there == wanted:
             # On that, a further run was seen to change nothing.
             return
-        once_more = self.playbook.start(place)
-        once_more.over()
+        once_more = self._ended(place)
         if once_more.changed != 0 or self._state(place) != there:
             yield "the run after that changes something"
+
+    def _ended(self, place: Place) -> PlaybookRun:
+        """One that no signal strikes, at its end."""
+        with self.playbook.start(place) as run:
+            run.over()
+        return run
 
     def _of_backups(self, place: Place, blow: Blow) -> Iterator[str]:
         folder = self._folder / place.bucket

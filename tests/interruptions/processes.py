@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ from stage import given_to_a_module
 AWS_CONFIG = {"connect_timeout": 5, "read_timeout": 60, "retries": {"mode": "standard", "total_max_attempts": 3}}
 PATIENCE = 30.0
 _POLL = 0.005
+_END_WITHIN = 10.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,9 @@ class Processes:
         return self
 
     def __exit__(self, *_failure: object) -> None:
+        # At the end of its input it kills what it has started and ends.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._forking.communicate(timeout=_END_WITHIN)
         self._forking.kill()
         self._forking.communicate()
 
@@ -79,8 +84,12 @@ class Processes:
         assert self._forking.stdin is not None
         assert self._forking.stdout is not None
         with self._asking:
-            print(json.dumps(order), file=self._forking.stdin, flush=True)
-            return json.loads(self._forking.stdout.readline())
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps(order), file=self._forking.stdin, flush=True)
+            answer = self._forking.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"The program that forks has ended with {self._forking.wait(_END_WITHIN)}")
+        return json.loads(answer)
 
     def start(self, name: str, endpoint: str, options: Mapping[str, Any]) -> Running:
         """Start a module."""
@@ -100,10 +109,12 @@ class Running:
         self._id: int = processes.ask({"run": name, "given": given, "folder": self._folder.name})
         self._code: int | None = None
 
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal to it."""
-        if not self.ends_within(0.0):
-            os.kill(self._id, number)
+    def send(self, number: signal.Signals) -> bool:
+        """Send a signal to it; whether it was still there to be struck."""
+        if self.ends_within(0.0):
+            return False
+        os.kill(self._id, number)
+        return True
 
     def ends_within(self, seconds: float) -> bool:
         """Wait until it ends, no longer than that."""
@@ -116,9 +127,9 @@ class Running:
         return self._code is not None
 
     def leaves_something_behind(self) -> bool:
-        """Whether something of its process group lives on."""
+        """Whether something of its process group has lived on. It is killed."""
         try:
-            os.killpg(self._id, 0)
+            os.killpg(self._id, signal.SIGKILL)
         except ProcessLookupError:
             return False
         return True

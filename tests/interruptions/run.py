@@ -154,6 +154,8 @@ def perform(runs: Runs, options: argparse.Namespace) -> Counts:
 
     def try_all(parts: Iterable[tuple[str, Part]]) -> None:
         for part, run in parts:
+            if stopped.is_set():
+                return
             start = time.monotonic()
             for one in run():
                 counts.add(part, one)

@@ -72,14 +72,12 @@ class ManyTrial:
             options = _options(targets, Path(folder))
             self.gate.hold(strike.call, strike.moment)
             module = self.processes.start(_MODULE, self.gate.url, options)
-            struck(self.gate, strike, module, ends_reads=False)
+            tried.problems += struck(self.gate, strike, module, ends_reads=False)
             ended = module.ended()
             after = [self.stage.observe(target) for target in targets]
 
             tried.msg = ended.msg
             problems = tried.problems
-            if not self.gate.reached.is_set():
-                problems.append("the call did not come")
             if module.leaves_something_behind():
                 problems.append("a process was left behind")
             if [foreign_in(one) for one in before] != [foreign_in(one) for one in after]:
@@ -87,8 +85,19 @@ class ManyTrial:
             there = [named_alike(target, one) for target, one in zip(targets, after, strict=True)]
             problems += self._of_states(strike, there)
             lines = _lines(Path(folder) / "results")
+            begun = self.gate.buckets & {target.bucket for target in targets}
+            if self.gate.late:
+                problems.append("a bucket was begun after the signal")
             changed = [target.bucket for target, was, now in zip(targets, before, after, strict=True) if was != now]
             problems += _of_what_was_said(strike, ended, lines, changed)
+            if not dies(strike) and set(changed) != begun:
+                problems.append(f"{len(begun)} buckets were begun, and {len(changed)} of them changed")
+            if not dies(strike) and ended.succeeded != (len(begun) == BUCKETS):
+                problems.append(f"{len(begun)} buckets were begun, and it {'is' if ended.succeeded else 'is not'} done")
+            policies = {target.bucket: was["policy"] for target, was in zip(targets, before, strict=True)}
+            for line in lines:
+                if line["previous_policy"] != policies[line["name"]]:
+                    problems.append("results_file tells of another previous_policy than there was")
             tried.came = _came_of(strike, ended, bool(changed))
             problems += self._of_further_runs(targets, options)
         return tried
