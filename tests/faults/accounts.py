@@ -49,12 +49,6 @@ class Account:
         clients = (sdk.client(service, endpoint_url=endpoint) for service in ("s3", "kms"))
         return cls(number, gate, names, f"alias/case-{count:04}", *clients)
 
-    def __enter__(self) -> Account:
-        return self
-
-    def __exit__(self, *_failure: object) -> None:
-        self.gate.close()
-
     @property
     def connection(self) -> dict[str, Any]:
         """The variables of the role for it."""
@@ -65,6 +59,11 @@ class Account:
             "encrypted_s3_session_token": SECRETS["session_token"],
             "encrypted_s3_region": REGION,
         }
+
+    @property
+    def role_arn(self) -> str:
+        """A role of it. LocalStack lets everybody assume any."""
+        return f"arn:aws:iam::{self.number}:role/sealing"
 
     def add_bucket(self, name: str) -> None:
         """A bucket with a policy of others."""

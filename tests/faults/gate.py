@@ -111,18 +111,29 @@ class Microburst:
         )
 
     def __enter__(self) -> Microburst:
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            # Also where we are stopped meanwhile: what is not entered is not left.
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self._stop()
+
+    def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
                 self._control("GET", "health")
-                return self
+                return
             except OSError as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
-                    self._process.kill()
                     raise SystemExit(f"microburst did not start: {error}") from error
                 time.sleep(0.1)
 
-    def __exit__(self, *_failure: object) -> None:
+    def _stop(self) -> None:
         self._process.terminate()
         try:
             self._process.wait(5)
@@ -193,8 +204,12 @@ class Gate(Counting):
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None
     ) -> None:
-        self._over.set()
         self.close()
+
+    def close(self) -> None:
+        """Stop listening, and hold back no answer any longer."""
+        self._over.set()
+        super().close()
 
     def set(self, aim: Aim | None) -> None:
         """Begin to count anew, and let what the aim says meet its fault."""

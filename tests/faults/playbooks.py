@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ _ROLE = [
         "roles": ["sealed.s3.encrypted_s3"],
     }
 ]
+# AWS STS API Reference, "AssumeRole": how its answer has them.
+_OF_A_ROLE = re.compile(r"<(SecretAccessKey|SessionToken)>")
 ENCRYPT = "sealed.s3.encrypt"
 """Instead of the role alone."""
 
@@ -39,9 +43,13 @@ class HostRan:
     """What came of a host.
 
     :ivar failures: what its failed tasks said, those that were rescued, too.
+    :ivar handed_over: the fact ``encrypted_s3_result``; empty where it has none.
+    :ivar settled: the results of the settings of its key that did not fail.
     """
 
     failures: list[dict[str, Any]] = field(default_factory=list)
+    handed_over: Mapping[str, Any] = field(default_factory=dict)
+    settled: list[dict[str, Any]] = field(default_factory=list)
     stats: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -59,6 +67,18 @@ class HostRan:
         """The result of the task that it failed with."""
         result: Mapping[str, Any] = self.failures[-1]["result"] if self.failures else {}
         return result
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """What the role tells of the bucket, done or failed."""
+        return self.last if self.failed else self.handed_over
+
+    @property
+    def previous_key_policies(self) -> list[Any]:
+        """What it tells as the key's policy of before."""
+        failed = [one["result"] for one in self.failures if "previous_key_policy" in one["result"]]
+        settled = [one for one in self.settled if "previous_policy" in one]
+        return [one["previous_key_policy"] for one in failed] + [one["previous_policy"] for one in settled]
 
     @property
     def msg(self) -> str:
@@ -85,20 +105,37 @@ def run(hosts: Mapping[str, Mapping[str, Any]], *, playbook: str = "", arguments
         play = path / "role.yml"
         play.write_text(yaml.safe_dump(_ROLE), encoding="utf-8")
         outcomes = path / "outcomes"
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), playbook or str(play),
-             *arguments],
-            env=_environment(path, outcomes), cwd=path, stdin=subprocess.DEVNULL, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        command = [program, "-i", str(inventory), playbook or str(play), *arguments]
+        _ended, output = output_of(command, _environment(path, outcomes), path)
         found = {name: HostRan() for name in hosts}
         for line in outcomes.read_text(encoding="utf-8").splitlines() if outcomes.exists() else ():
             told = json.loads(line)
+            host = found[told["host"]]
             if "stats" in told:
-                found[told["host"]].stats = told["stats"]
+                host.stats = told["stats"]
+            elif "handed_over" in told:
+                host.handed_over = told["handed_over"]
+            elif "settled" in told:
+                host.settled.append(told["settled"])
             else:
-                found[told["host"]].failures.append(told)
-        return Ran(found, done.stdout)
+                host.failures.append(told)
+        return Ran(found, output)
+
+
+def output_of(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> tuple[int, str]:
+    """How a command ended, and all that it said. Nothing that it has started outlives us."""
+    with subprocess.Popen(
+        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            output, _none = process.communicate()
+        except BaseException:
+            # The forks of Ansible, too.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return process.returncode, output
 
 
 def _environment(folder: Path, outcomes: Path) -> dict[str, str]:
@@ -117,5 +154,6 @@ def _environment(folder: Path, outcomes: Path) -> dict[str, str]:
 
 
 def secrets_in(text: str) -> list[str]:
-    """The secrets that stand in a text."""
-    return [name for name, value in SECRETS.items() if value in text]
+    """The secrets that stand in a text, those included that AssumeRole has answered with."""
+    given = [name for name, value in SECRETS.items() if value in text]
+    return given + [f"{name} of a role" for name in dict.fromkeys(_OF_A_ROLE.findall(text))]

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ READ_TIMEOUT = 1.5
 _CONFIG = {"connect_timeout": 20, "read_timeout": 30, "retries": {"mode": "standard", "total_max_attempts": 3}}
 _ACTION = re.compile(r"\b(?:s3|kms|sts):[A-Z][A-Za-z]+")
 _NOT_KNOWN = re.compile(r"not known whether|could not be read again|could not be looked for|Could not look for a key")
+# None is told of a bucket that had no policy.
+_UNTOLD = "untold"
 # Of what amazon.aws reads, after it has created something.
 _READS = ("ListAliases", "ListGrants", "GetBucketVersioning", "GetBucketAcl")
 # What it writes. Modules of ours, and what they write, are tried with all faults by themselves.
@@ -64,6 +67,7 @@ class RoleSubject:
     :ivar title: for the table.
     :ivar faults: those that what amazon.aws writes meets; all of them where empty.
     :ivar sealed: whether the buckets are sealed before it.
+    :ivar assumes: whether it assumes a role; its call for that alone is tried then, and with every fault.
     """
 
     name: str
@@ -74,6 +78,7 @@ class RoleSubject:
     buckets: int = 1
     faults: tuple[str, ...] = ()
     sealed: bool = False
+    assumes: bool = False
 
 
 _ALL = {
@@ -84,12 +89,19 @@ _ALL = {
     "encrypted_s3_key_tags": {"team": "uploads"},
     "encrypted_s3_key_rotation_days": 180,
 }
+_KEY_POLICY = {"encrypted_s3_key_admins": ["arn:aws:iam::111122223333:role/KeyAdmins"]}
 _DIFFER_MOST = ("lost", "denied")
 ALL = tuple(fault.name for fault in FAULTS if fault.own != STALE)
 
 ROLE_SUBJECTS = (
     RoleSubject("role", "the role, neither bucket nor key is there", _nothing, _ALL),
-    RoleSubject("role-drifted", "the role, onto a bucket and a key of others", _drifted, _ALL, faults=_DIFFER_MOST),
+    RoleSubject(
+        "role-drifted",
+        "the role, onto a bucket and a key of others",
+        _drifted,
+        {**_ALL, **_KEY_POLICY},
+        faults=_DIFFER_MOST,
+    ),
     RoleSubject(
         "role-absent",
         "the role, `encrypted_s3_state: absent`",
@@ -106,6 +118,16 @@ ROLE_SUBJECTS = (
         playbook=ENCRYPT,
         buckets=3,
         faults=_DIFFER_MOST,
+    ),
+    # amazon.aws assumes it for the role, and we do for what reads and seals many buckets.
+    RoleSubject("role-assumed", "the role, `encrypted_s3_assume_role_arn`", _drifted, {}, assumes=True),
+    RoleSubject(
+        "fleet-assumed",
+        "`sealed.s3.encrypt`, `encrypted_s3_assume_role_arn`",
+        _drifted,
+        {},
+        playbook=ENCRYPT,
+        assumes=True,
     ),
 )
 
@@ -146,6 +168,9 @@ class RoleTrial:
 
         Those that pass when they are tried again strike once, the others last.
         """
+        if subject.assumes:
+            yield from self._of_assuming(expected)
+            return
         for call in dict.fromkeys(expected.calls):
             if call.reads:
                 first = call.number == 1
@@ -156,17 +181,25 @@ class RoleTrial:
                 if fault.name in meets and fault.concerns(call.service):
                     yield Aim(fault, call, lasting=fault.name in ("denied", "expired"))
 
+    @staticmethod
+    def _of_assuming(expected: Expected) -> Iterator[Aim]:
+        """AssumeRole with every fault that STS has, once and lasting."""
+        for call in dict.fromkeys(expected.calls):
+            for fault in FAULTS:
+                if call.operation == "AssumeRole" and fault.name in ALL and fault.concerns(call.service):
+                    yield from (Aim(fault, call, lasting) for lasting in (False, True))
+
     def attempts(self, subject: RoleSubject, aims: Sequence[Aim], expected: Expected) -> Iterator[Tried]:
         """Try these, many at once."""
         for batch in itertools.batched(aims, AT_ONCE):
             yield from self._batch(subject, batch, expected)
 
     def _batch(self, subject: RoleSubject, aims: Sequence[Aim], expected: Expected) -> list[Tried]:
-        cases = []
-        for aim in aims:
-            account = self._account(subject)
-            cases.append(_Case(account, Tried(subject, aim), [account.observe()], []))
-        try:
+        with contextlib.ExitStack() as accounts:
+            cases = []
+            for aim in aims:
+                account = accounts.enter_context(self._account(subject))
+                cases.append(_Case(account, Tried(subject, aim), [account.observe()], []))
             output = ""
             for with_faults in (True, False):
                 for case in cases:
@@ -178,22 +211,22 @@ class RoleTrial:
                         case.tried.struck = case.account.gate.struck
                     case.states.append(case.account.observe())
                     case.rans.append({name: ran.hosts[name] for name in case.account.names})
-        finally:
-            for case in cases:
-                case.account.gate.close()
         for case in cases:
             _judge(subject, case, expected)
         cases[0].tried.problems += [f"{name} is in what was said" for name in secrets_in(output)]
         return [case.tried for case in cases]
 
-    def _account(self, subject: RoleSubject) -> Account:
-        gate = Gate(self._endpoint, self._microbursts, slow=READ_TIMEOUT * 1.3, now=lambda: float(len(gate.seen)))
-        account = Account.new(self._endpoint, gate, buckets=subject.buckets)
-        subject.prepare(account)
-        if subject.sealed:
-            self._run(subject, [account], encrypted_s3_state="present")
-        gate.set(None)
-        return account
+    @contextlib.contextmanager
+    def _account(self, subject: RoleSubject) -> Iterator[Account]:
+        with Gate(
+            self._endpoint, self._microbursts, slow=READ_TIMEOUT * 1.3, now=lambda: float(len(gate.seen))
+        ) as gate:
+            account = Account.new(self._endpoint, gate, buckets=subject.buckets)
+            subject.prepare(account)
+            if subject.sealed:
+                self._run(subject, [account], encrypted_s3_state="present")
+            gate.set(None)
+            yield account
 
     def _run(self, subject: RoleSubject, accounts: Sequence[Account], **more: Any) -> Ran:
         hosts = {
@@ -202,6 +235,7 @@ class RoleTrial:
                 "encrypted_s3_aws_config": _config(account.gate.aim),
                 "encrypted_s3_bucket": name,
                 "encrypted_s3_key_alias": account.alias,
+                **({"encrypted_s3_assume_role_arn": account.role_arn} if subject.assumes else {}),
                 **subject.variables,
                 **more,
             }
@@ -236,10 +270,12 @@ def _judge(subject: RoleSubject, case: _Case, expected: Expected) -> None:
         for name, host in first.items():
             if host.failed:
                 problems += _of_failure(tried.aim, account, name, host)
+                problems += (f"{secret} is in what it says" for secret in secrets_in(str(host.failures)))
+    problems += _of_hosts(first, before, after)
     changed = any(host.changed for host in first.values())
     if changed != (before != after) and tried.came != UNKNOWN:
         problems.append(f"it says changed={changed}, and changed is {before != after}")
-    problems += _of_keys(after, tried.msg, first.values())
+    problems += _of_keys(after, first.values())
     problems += _of_others(account, before, after, "after the fault")
 
     if any(host.failed for host in again.values()):
@@ -249,6 +285,12 @@ def _judge(subject: RoleSubject, case: _Case, expected: Expected) -> None:
         problems.append("after a further run without the fault, what is there is not what was wanted")
     elif any(host.changed for host in again.values()) != (final != after):
         problems.append("the further run does not tell truly whether it changed anything")
+    problems += (f"of the further run, {problem}" for problem in _of_hosts(again, after, final))
+    if more := final["other_keys"].keys() - after["other_keys"].keys():
+        problems.append(f"the further run leaves keys that no alias leads to: {', '.join(sorted(more))}")
+    else:
+        of_keys = _of_keys(final, [*first.values(), *again.values()])
+        problems += (f"after the further run, {problem}" for problem in of_keys)
     problems += _of_others(account, before, final, "after the further run")
 
 
@@ -259,7 +301,7 @@ def _of_failure(aim: Aim, account: Account, name: str, host: HostRan) -> Iterato
         yield "what it says is no sentence"
     if "Traceback" in msg:
         yield "it says a traceback"
-    if not any(named in msg for named in (name, account.alias, "key/", "whose credentials")):
+    if not any(named in msg for named in (name, account.alias, account.role_arn, "key/", "whose credentials")):
         yield "the sentence does not name the step"
     if aim.fault is BY_NAME["denied"]:
         needed = service_authorization.needed(aim.call.service, aim.call.operation)
@@ -267,16 +309,44 @@ def _of_failure(aim: Aim, account: Account, name: str, host: HostRan) -> Iterato
             yield f"it does not name {', '.join(needed)} alone"
 
 
-def _of_keys(after: Mapping[str, Any], msg: str, hosts: Any) -> Iterator[str]:
+def _of_hosts(hosts: Mapping[str, HostRan], before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with what each host tells of its bucket, and all of them of the key."""
+    of_keys = [before[name] != after[name] for name in ("key", "other_keys")]
+    for name, host in hosts.items():
+        was, found = before["buckets"][name], after["buckets"][name]
+        if was != found and not host.changed:
+            yield f"the bucket {name} was changed, and it says that nothing was"
+        if host.changed and was == found and not any(of_keys) and not _NOT_KNOWN.search(host.msg):
+            yield f"it says that the bucket {name} was changed, and nothing was"
+        if host.failed and host.handed_over:
+            yield "it fails, and hands over a result"
+        policy, told = (was or {}).get("policy"), host.told.get("previous_policy", _UNTOLD)
+        if policy != (found or {}).get("policy") and told != policy:
+            yield f"the policy of {name} was changed, and previous_policy is not what was there before"
+        elif told not in (_UNTOLD, None, policy):
+            yield f"previous_policy of {name} is not what was there before"
+    if before["key"] is not None:
+        yield from _of_key_policy(hosts, before["key"]["policy"], after["key"]["policy"])
+
+
+def _of_key_policy(hosts: Mapping[str, HostRan], was: Any, found: Any) -> Iterator[str]:
+    told = [policy for host in hosts.values() for policy in host.previous_key_policies]
+    if was != found and was not in told:
+        yield "the key's policy was changed, and nothing tells what was there before"
+    if any(policy not in (None, was) for policy in told):
+        yield "what is told as the key's policy of before is not that"
+
+
+def _of_keys(after: Mapping[str, Any], hosts: Iterable[HostRan]) -> Iterator[str]:
     """A key that no alias leads to is disabled and named, or at least to be found by what is said."""
-    facts = str([host.failures for host in hosts])
+    hosts = list(hosts)
+    shown = str([(host.msg, host.handed_over) for host in hosts])
+    in_passing = str([host.failures for host in hosts])
     for key, found in after["other_keys"].items():
-        tag = found["tags"].get("SealedS3Creation", "?")
-        told = key in msg or tag in msg
-        if found["state"] != "Disabled" and not told:
+        named = key in shown or found["tags"].get("SealedS3Creation", "?") in shown
+        disabled = found["state"] == "Disabled"
+        if not named and not (disabled and key in in_passing):
             yield f"the key {key} has no alias, is {found['state']}, and is not named"
-        if msg and not told and key not in facts:
-            yield f"the key {key} has no alias, and is not named"
 
 
 def _of_others(account: Account, before: Mapping[str, Any], after: Mapping[str, Any], when: str) -> list[str]:
