@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ _TAG = "SealedS3Creation"
 _WRITES = ("Create", "Delete", "Disable", "Enable", "Put", "Tag", "Update")
 # Those of our own modules; the others are amazon.aws's.
 _OURS = ("EnableKeyRotation", "PutBucketEncryption", "PutBucketPolicy")
+# Of the bucket that is sealed.
+_OF_A_SEAL = ("PutBucketEncryption", "PutBucketPolicy")
 _RECAP = re.compile(r"ok=\d+ +changed=(\d+) +unreachable=0 +failed=0")
 _START_SECONDS = 120.0
 # How ansible-playbook ends: by the signal, or by itself as after Ctrl-C.
@@ -45,6 +47,8 @@ _CODES = {
 }
 # Until Ansible has handed a signal on to its workers, and they to the modules.
 _HANDED_ON_WITHIN = 0.5
+# Less than the patience of a write that is held.
+_ENDS_FIRST_WITHIN = 3.0
 
 GROUP = "group"
 EVERYTHING = "everything"
@@ -222,6 +226,14 @@ class PlaybookRun:
             self._process.poll()
         return found
 
+    def hands_on(self, blow: Blow) -> None:
+        """Wait until Ansible has handed a signal on."""
+        if blow.whom == GROUP:
+            # It has by the time that it ends, if it ends before those to whom it is handed on.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_ENDS_FIRST_WITHIN)
+        time.sleep(_HANDED_ON_WITHIN)
+
     @staticmethod
     def _send(processes: Iterable[int], number: signal.Signals) -> bool:
         """Send it to each that is still there; whether one was."""
@@ -332,20 +344,17 @@ class PlaybookTrial:
             if blow.whom == EVERYTHING:
                 self.gate.let_go(passes=False)
             else:
-                time.sleep(_HANDED_ON_WITHIN)
+                run.hands_on(blow)
                 self.gate.let_go()
             if not run.over():
                 tried.problems.append("a process was left behind")
         if blow.whom != MODULE and run.code not in _CODES[blow.number]:
             tried.problems.append(f"it ended with {run.code}")
         after = self._state(place)
-        # What is not killed may come further.
         come = calm.states[calm.writes.index(call) + 1 :]
-        if blow.whom == MODULE and call.operation == "CreateKey":
-            # The role makes another one, and disables the first.
-            come = (*come, {**come[-1], _LEFT: 1})
-        if after not in (come[:1] if blow.whom == EVERYTHING else come):
-            tried.problems.append("the state is none of those after a step")
+        if after not in _may_come(call, blow, come):
+            where = "one that it may not come to" if after in come else "none of those after a step"
+            tried.problems.append(f"the state is {where}")
         interrupted = f"Interrupted by {blow.number.name} "
         if blow.whom == MODULE and call.operation in _OURS and not run.changed and interrupted not in run.output:
             tried.problems.append(f"it does not say that the module was interrupted: {run.output}")
@@ -439,6 +448,23 @@ class PlaybookTrial:
     def _keys(self) -> set[str]:
         pages = self.stage.kms.get_paginator("list_keys").paginate()
         return {key["KeyId"] for page in pages for key in page["Keys"]}
+
+
+def _may_come(call: Call, blow: Blow, come: Sequence[Any]) -> Sequence[Any]:
+    """The states that may be there after a blow.
+
+    :param come: those after the call that is held, and after each that follows it when no signal strikes.
+    """
+    if blow.whom == EVERYTHING:
+        return come[:1]
+    if call.operation in _OF_A_SEAL:
+        # The role seals many buckets at a time: one that was begun is finished.
+        return come[-1:]
+    if blow.whom == MODULE:
+        # The role lives on. It makes another key, and disables the first.
+        return (*come, {**come[-1], _LEFT: 1}) if call.operation == "CreateKey" else come
+    # A worker whose parent was killed carries its task out. With the other signals nothing more is begun.
+    return come if blow.number == signal.SIGKILL else come[:1]
 
 
 def _of_others(before: Mapping[str, Any], after: Mapping[str, Any], when: str) -> list[str]:
