@@ -11,7 +11,6 @@ The credentials are given in variables of the hosts. Modules run as Ansible runs
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -33,6 +32,8 @@ from gate import Aim, Call, Gate, Microbursts
 from kinds import BY_NAME, SERVICES, Fault
 from localstack import LocalStack, stop_on_signals
 from stage import SECRETS
+
+from playbooks import output_of
 
 # What the probe uploads (plugins/module_utils/aws/probe.py, which is not asked here).
 BODY = "sealed.s3 probe\n".strip()
@@ -81,6 +82,8 @@ TOGETHER = (
     # LocalStack enforces no policy.
     Scene("verify", fails=True),
     Scene("remove"),
+    Scene("restore", _aim(BY_NAME["denied"], "s3", "PutBucketPolicy"), fails=True),
+    Scene("restore"),
 )
 
 
@@ -99,17 +102,17 @@ def _run(scene: Scene, hosts: Mapping[str, Any], folder: Path, inventory: Path) 
     """The output, and what is wrong with the end of the run."""
     inventory.write_text(yaml.safe_dump({"s3_buckets": {"hosts": dict(hosts)}}), encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), "-vvvv", "--diff", "-i", str(inventory),
-         f"sealed.s3.{scene.playbook}"],
-        env={**kept, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache"), "ANSIBLE_HOME": str(folder / "ansible"),
-             "ANSIBLE_LOG_PATH": str(folder / "log.txt"), "ANSIBLE_NOCOLOR": "1"},
-        cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    ended, output = output_of(
+        [program, "-vvvv", "--diff", "-i", str(inventory), f"sealed.s3.{scene.playbook}"],
+        {**kept, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache"), "ANSIBLE_HOME": str(folder / "ansible"),
+         "ANSIBLE_LOG_PATH": str(folder / "log.txt"), "ANSIBLE_NOCOLOR": "1"},
+        folder,
     )  # fmt: skip
-    if bool(done.returncode) != scene.fails:
-        print(done.stdout)
-        raise SystemExit(f"{scene} ended with {done.returncode}")
-    return done.stdout
+    if bool(ended) != scene.fails:
+        print(output)
+        raise SystemExit(f"{scene} ended with {ended}")
+    return output
 
 
 def _found(output: str, folder: Path) -> Iterator[str]:
@@ -134,8 +137,8 @@ def main() -> int:
     ):
         folder = Path(temporary) / "run"
         folder.mkdir()
-        gate = Gate(localstack.endpoint, microbursts, slow=1, now=lambda: 0.0)
-        with Account.new(localstack.endpoint, gate, buckets=2) as account:
+        with Gate(localstack.endpoint, microbursts, slow=1, now=lambda: 0.0) as gate:
+            account = Account.new(localstack.endpoint, gate, buckets=2)
             first, second = account.names
             account.add_bucket(second)
             for scene, names in [
