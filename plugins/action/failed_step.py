@@ -25,6 +25,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "disabled": {"type": "list", "elements": "dict", "default": []},
     "done": {"type": "list", "elements": "str", "default": []},
     "lost_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "settled": {"type": "dict", "default": {}},
 }
 
 
@@ -57,7 +58,7 @@ def _told(options: Mapping[str, Any]) -> dict[str, Any]:
     if options["of"] == "lost_keys":
         return {"changed": False, "sentences": failed_step.lost(options["disabled"])}
     if options["of"] == "run":
-        about = {"plan": options["plan"], "done": options["done"], "lost_keys": options["lost_keys"]}
+        about = {name: options[name] for name in ("plan", "done", "lost_keys", "settled")}
         return {**failed_step.of_run(failed, **about), "failed": True}
     if options["of"] == "call":
         hint = f" {options['hint']}" if options["hint"] else ""

@@ -15,6 +15,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "of": {"type": "str", "choices": ["posture", "keys", "seal"], "required": True},
     "failure": {"type": "str"},
     "changed": {"type": "bool", "default": False},
+    "previous_key_policy": {"type": "dict", "no_log": False},
 }
 _FOUND = ("way", "bucket", "region", "msg", "compliance", "findings", "plan")
 _TOLD = ("changed", "msg", "steps", "backup_file", "diff", "warnings")
@@ -38,7 +39,7 @@ class ActionModule(ActionBase):
         if options["of"] == "keys":
             told["left"] = found is not None and fleet.Answers("keys").of(host) is not None
             if options["failure"]:
-                kept_failure = {"msg": options["failure"], "changed": options["changed"]}
+                kept_failure = {name: options[name] for name in ("failure", "changed", "previous_key_policy")}
                 fleet.Answers("keys-failed").keep(host, kept_failure)
         elif found is not None and options["of"] == "posture":
             told.update(_of_posture(found))
@@ -56,12 +57,17 @@ def _of_the_key(host: str, found: dict[str, Any], told: dict[str, Any]) -> dict[
     failed = fleet.Answers("keys-failed").of(host)
     if failed is not None:
         changed = bool(told.get("changed") or failed["changed"])
-        return {"failed": True, "changed": changed, "msg": f"{failed['msg']} The bucket itself: {told['msg']}"}
+        return {
+            "failed": True,
+            "changed": changed,
+            "msg": f"{failed['failure']} The bucket itself: {told['msg']}",
+            "previous_key_policy": failed["previous_key_policy"],
+        }
     maker = found.get("key_host")
     failed = fleet.Answers("keys-failed").of(maker) if maker and told.get("failed") else None
     if failed is None:
         return {}
-    return {"msg": f"{told['msg']} Host {maker} was to make the key, and that failed. {failed['msg']}"}
+    return {"msg": f"{told['msg']} Host {maker} was to make the key, and that failed. {failed['failure']}"}
 
 
 def _of_posture(kept: dict[str, Any]) -> dict[str, Any]:
@@ -69,21 +75,27 @@ def _of_posture(kept: dict[str, Any]) -> dict[str, Any]:
     if kept["way"] == fleet_plan.FAILED:
         return {**told, "failed": True}
     if kept["way"] == fleet_plan.FINE:
-        told["ansible_facts"] = {"encrypted_s3_result": _result(kept, changed=[], previous_policy=kept["policy"])}
+        result = _result(kept, changed=[], previous_policy=kept["policy"], previous_encryption=kept["encryption"])
+        told["ansible_facts"] = {"encrypted_s3_result": result}
     return told
 
 
 def _of_seal(kept: dict[str, Any], key_done: dict[str, Any]) -> dict[str, Any]:
     told = {name: kept[name] for name in _TOLD if kept.get(name)}
     # Also beside the facts, which do not count where the host fails because of its key.
-    told["previous_policy"] = kept.get("previous_policy")
+    previous = {
+        "previous_policy": kept.get("previous_policy"),
+        "previous_encryption": kept.get("previous_encryption"),
+        "previous_key_policy": key_done.get("previous_key_policy"),
+    }
+    told.update(previous)
     if kept.get("failed"):
         return {**told, "failed": True}
     told["ansible_facts"] = {
         "encrypted_s3_result": _result(
             kept,
             changed=[*key_done.get("steps", ()), *kept["steps"]],
-            previous_policy=kept["previous_policy"],
+            **previous,
             warnings=[*key_done.get("warnings", ()), *(kept.get("warnings") or ())],
             lost_keys=key_done.get("lost_keys", []),
         )
@@ -99,5 +111,6 @@ def _result(kept: dict[str, Any], **more: Any) -> dict[str, Any]:
         "conflicts": kept.get("conflicts") or [],
         "warnings": kept.get("warnings") or [],
         "lost_keys": [],
+        "previous_key_policy": None,
         **more,
     }

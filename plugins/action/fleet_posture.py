@@ -110,6 +110,7 @@ class _Batch:
                 "region": result["region"],
                 "key_arn": key.get("arn"),
                 "policy": result["policy"] if chosen == fleet_plan.FINE else None,
+                "encryption": result["encryption"],
                 "conflicts": result["conflicts"],
                 "warnings": [
                     *wish.warnings,

@@ -68,6 +68,10 @@ options:
     type: list
     elements: str
     default: []
+  settled:
+    description: The result of M(sealed.s3.kms_key_settings), for O(of=run). It may be O(result).
+    type: dict
+    default: {}
 attributes:
   action:
     description: Is an action plugin, no code runs on the host.
@@ -117,7 +121,11 @@ msg:
     Not permitted to create the key alias/uploads: kms:CreateKey is denied. Allow kms:CreateKey to the caller, or check
     that no policy denies it. Nothing was changed. Run again: what is done is not done twice.
 previous_policy:
-  description: With O(of=run), and where the failed task told one, the policy of before.
+  description: With O(of=run), the bucket policy of before.
   returned: where the failed task told it
+  type: dict
+previous_key_policy:
+  description: With O(of=run), the key policy of before.
+  returned: where O(settled) tells it
   type: dict
 """

@@ -31,6 +31,9 @@ options:
     description: With O(failure), whether something was changed before that.
     type: bool
     default: false
+  previous_key_policy:
+    description: With O(failure), the policy of the key as it was before that.
+    type: dict
 attributes:
   action:
     description: Is an action plugin, no code runs on the host.
@@ -104,6 +107,16 @@ steps:
   sample: [guard]
 previous_policy:
   description: The bucket policy before the run. None where there was none, and where it was not read.
+  returned: with O(of=seal), for a bucket that was to be sealed
+  type: dict
+  sample:
+previous_encryption:
+  description: The default encryption before the run. None where there was none, and where it was not read.
+  returned: with O(of=seal), for a bucket that was to be sealed
+  type: dict
+  sample:
+previous_key_policy:
+  description: The policy of the key before the run, where this host has settled it. None elsewhere.
   returned: with O(of=seal), for a bucket that was to be sealed
   type: dict
   sample:

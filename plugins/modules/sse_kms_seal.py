@@ -130,9 +130,10 @@ RETURN = r"""
 buckets:
   description:
     - The results of many buckets, in the order in which they were given. Each has C(name), C(connection), the C(id)
-      where one was given, C(changed), C(failed), C(warnings), and RV(steps), RV(previous_policy), RV(conflicts),
-      RV(encryption), RV(key_arn) and RV(backup_file) as they are returned for one bucket. A bucket that failed has
-      C(msg), the sentence that says why, and RV(error_code). In diff mode, each has its RV(diff).
+      where one was given, C(changed), C(failed), C(warnings), and RV(steps), RV(previous_policy),
+      RV(previous_encryption), RV(conflicts), RV(encryption), RV(key_arn) and RV(backup_file) as they are returned for
+      one bucket. A bucket that failed has C(msg), the sentence that says why, and RV(error_code). In diff mode, each
+      has its RV(diff).
   returned: success, for many buckets and without O(results_file); the finished ones, where a signal has interrupted it
   type: list
   elements: dict
@@ -143,6 +144,11 @@ buckets:
       failed: false
       steps: [guard]
       previous_policy:
+      previous_encryption:
+        algorithm: "aws:kms"
+        key_arn: arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+        bucket_key: true
+        blocked_encryption_types: [SSE-C]
       conflicts: []
       encryption:
         algorithm: "aws:kms"
@@ -173,7 +179,7 @@ encryption:
     blocked_encryption_types: [SSE-C]
 previous_encryption:
   description: The default encryption before the run. None for a bucket that has none, and with O(bucket_planned).
-  returned: success, for one bucket, and failure after something was changed
+  returned: success, for one bucket, and failure after it was read
   type: dict
   sample:
     algorithm: AES256

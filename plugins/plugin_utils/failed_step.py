@@ -107,7 +107,9 @@ def sentence(result: Mapping[str, Any], asked: str) -> str:
     if waited:
         needed = ACTIONS["HeadBucket"]
         return str(refusal(waited["code"], waited["said"], asked=asked, needed=needed, metadata=told))
-    return f"Could not {asked}: {one_line(said) or 'nothing was said'}. Check the network, region and endpoint_url."
+    # A module that ends with a traceback, as where half an answer came, leaves nothing in its result.
+    why = one_line(said) or "its module ended without a word, as where what answered is not AWS or was cut short"
+    return f"Could not {asked}: {why}. Check the network, region and endpoint_url."
 
 
 def of_bucket(
@@ -199,7 +201,12 @@ def _disabled(one: Mapping[str, Any]) -> str:
 
 
 def of_run(
-    result: Mapping[str, Any], *, plan: Mapping[str, Any], done: Sequence[str], lost_keys: Sequence[str] = ()
+    result: Mapping[str, Any],
+    *,
+    plan: Mapping[str, Any],
+    done: Sequence[str],
+    lost_keys: Sequence[str],
+    settled: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What a failed run of the role tells: why it failed, what was done before that, and what was not finished.
 
@@ -207,6 +214,7 @@ def of_run(
     :param plan: what was to be done, as sse_kms_info said it.
     :param done: the steps before, as the role names them in its result.
     :param lost_keys: keys that the run has made and that no alias leads to.
+    :param settled: the result of kms_key_settings, which may be that of the task that failed.
     """
     finished = {*done, *(result.get("steps") or ())}
     left = {part: bool(plan[part]) and step not in finished for part, step in _STEPS.items()}
@@ -224,9 +232,11 @@ def of_run(
     if names:
         told.append(f"Not finished: {', '.join(names)}.")
     kept = {name: result[name] for name in _KEPT if name in result}
-    if "previous_policy" in kept and "previous_encryption" not in kept:
-        # That of the key: what seals the bucket tells both.
-        kept["previous_key_policy"] = kept.pop("previous_policy")
+    if settled.get("failed"):
+        # It is the key's.
+        kept.pop("previous_policy", None)
+    if settled.get("previous_policy"):
+        kept["previous_key_policy"] = settled["previous_policy"]
     if not says_to_run_again(told[0]):
         told.append(RUN_AGAIN)
     return {**kept, "changed": changed, "msg": " ".join(told)}

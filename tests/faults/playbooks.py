@@ -44,12 +44,10 @@ class HostRan:
 
     :ivar failures: what its failed tasks said, those that were rescued, too.
     :ivar handed_over: the fact ``encrypted_s3_result``; empty where it has none.
-    :ivar settled: the results of the settings of its key that did not fail.
     """
 
     failures: list[dict[str, Any]] = field(default_factory=list)
     handed_over: Mapping[str, Any] = field(default_factory=dict)
-    settled: list[dict[str, Any]] = field(default_factory=list)
     stats: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -70,15 +68,8 @@ class HostRan:
 
     @property
     def told(self) -> Mapping[str, Any]:
-        """What the role tells of the bucket, done or failed."""
+        """What the role tells, done or failed."""
         return self.last if self.failed else self.handed_over
-
-    @property
-    def previous_key_policies(self) -> list[Any]:
-        """What it tells as the key's policy of before."""
-        failed = [one["result"] for one in self.failures if "previous_key_policy" in one["result"]]
-        settled = [one for one in self.settled if "previous_policy" in one]
-        return [one["previous_key_policy"] for one in failed] + [one["previous_policy"] for one in settled]
 
     @property
     def msg(self) -> str:
@@ -116,8 +107,6 @@ def run(hosts: Mapping[str, Mapping[str, Any]], *, playbook: str = "", arguments
                 host.stats = told["stats"]
             elif "handed_over" in told:
                 host.handed_over = told["handed_over"]
-            elif "settled" in told:
-                host.settled.append(told["settled"])
             else:
                 host.failures.append(told)
         return Ran(found, output)

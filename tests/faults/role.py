@@ -15,7 +15,7 @@ from typing import Any
 from accounts import Account
 from gate import Aim, Gate, Microbursts
 from kinds import BY_NAME, FAULTS, SLOW, STALE
-from trial import DONE, NOTHING, PART, SENTENCES, UNKNOWN, Expected, Tried
+from trial import DONE, NOTHING, PART, SENTENCES, UNKNOWN, Expected, Tried, encryption_as_told
 
 from ansible_collections.sealed.s3.tests.unit import service_authorization
 from playbooks import ENCRYPT, HostRan, Ran, run, secrets_in
@@ -325,12 +325,16 @@ def _of_hosts(hosts: Mapping[str, HostRan], before: Mapping[str, Any], after: Ma
             yield f"the policy of {name} was changed, and previous_policy is not what was there before"
         elif told not in (_UNTOLD, None, policy):
             yield f"previous_policy of {name} is not what was there before"
+        # Of a bucket that is new, AWS sets one, and that is none of before.
+        moved = was is not None and found is not None and was["encryption"] != found["encryption"]
+        if moved and host.told.get("previous_encryption") != encryption_as_told(was):
+            yield f"default encryption of {name} was changed, and previous_encryption is not what was there before"
     if before["key"] is not None:
         yield from _of_key_policy(hosts, before["key"]["policy"], after["key"]["policy"])
 
 
 def _of_key_policy(hosts: Mapping[str, HostRan], was: Any, found: Any) -> Iterator[str]:
-    told = [policy for host in hosts.values() for policy in host.previous_key_policies]
+    told = [host.told.get("previous_key_policy") for host in hosts.values()]
     if was != found and was not in told:
         yield "the key's policy was changed, and nothing tells what was there before"
     if any(policy not in (None, was) for policy in told):

@@ -147,11 +147,11 @@ class Trial(OneByOne[Subject]):
             tried.came = DONE
             if target.without_names(after) != expected.wanted:
                 problems.append("it says that it is done, and what is there is not what was wanted")
-            problems += _of_one_bucket(ran.result, before, after)
+            problems += of_changes(ran.result, before, after)
         else:
             tried.came = _came_of(ran, before != after)
             problems += of_failure(ran.msg, target, changed=before != after)
-            problems += _of_one_bucket(ran.result, before, after)
+            problems += of_changes(ran.result, before, after)
 
         self.gate.set(None)
         again = self._run(subject, target)
@@ -161,7 +161,7 @@ class Trial(OneByOne[Subject]):
         elif target.without_names(final) != expected.wanted:
             problems.append("after a further run without the fault, what is there is not what was wanted")
         else:
-            problems += (f"of the further run, {problem}" for problem in _of_one_bucket(again.result, after, final))
+            problems += (f"of the further run, {problem}" for problem in of_changes(again.result, after, final))
         problems += self._of_others(before, final, "after the further run")
         return tried
 
@@ -211,18 +211,13 @@ def of_changes(told: Mapping[str, Any], before: Mapping[str, Any], after: Mappin
     for name, what in (("policy", "the policy"), ("key_policy", "the key's policy")):
         if before[name] != after[name] and told.get("previous_policy", _UNTOLD) != before[name]:
             yield f"{what} was changed, and previous_policy is not what was there before"
-
-
-def _of_one_bucket(told: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """The same of a run for one bucket alone, which tells the default encryption of before, too."""
-    yield from of_changes(told, before, after)
-    was = _encryption(before)
-    if was != _encryption(after) and told.get("previous_encryption", _UNTOLD) != was:
+    was = encryption_as_told(before)
+    if was != encryption_as_told(after) and told.get("previous_encryption", _UNTOLD) != was:
         yield "default encryption was changed, and previous_encryption is not what was there before"
 
 
-def _encryption(observed: Mapping[str, Any]) -> dict[str, Any]:
-    """Default encryption as modules tell it."""
+def encryption_as_told(observed: Mapping[str, Any]) -> dict[str, Any]:
+    """The default encryption of a bucket."""
     (rule,) = observed["encryption"]["Rules"]
     default = rule["ApplyServerSideEncryptionByDefault"]
     return {

@@ -149,6 +149,9 @@ _OTHER_REGION = frozenset(
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
 # Where a signature does not match, AWS quotes the request that it signed, and that holds the session token.
 _SIGNED_REQUEST = re.compile(r"\s*The Canonical String for this request.*", re.DOTALL)
+# botocore quotes an answer that it cannot read, and one that was cut short may hold the credentials of a role.
+_ANSWER = re.compile(r"\W*Further retries may succeed:.*", re.DOTALL)
+_CREDENTIALS = re.compile(r"(<(?:SecretAccessKey|SessionToken)>)[^<]*")
 _SESSION_TOKEN = re.compile(r"(?i)(x-amz-security-token\s*[:=]\s*)[^\s&]+")
 # Python's http.client quotes the header that it does not take, and that may be the session token.
 _HEADER_NOT_TAKEN = "Invalid header value"
@@ -333,9 +336,11 @@ def translated(asked: str, *, actions: tuple[str, ...] = ()) -> Iterator[None]:
             ) from None
         raise _of_sdk(error, asked) from error
     except ResponseParserError as error:
+        said = _text(error)
+        # Not from the error itself, which quotes the answer: a traceback would show it.
         raise Unreachable(
-            f"Could not {asked}: what answered is not AWS. {_text(error)}. Check endpoint_url and proxies."
-        ) from error
+            f"Could not {asked}: what answered is not AWS. {said}. Check endpoint_url and proxies."
+        ) from ResponseParserError(said)
     except OSError as error:
         raise BadCredentials(
             f"Could not {asked}: {_text(error)}. Check the files and programs that the profile and the environment "
@@ -496,7 +501,7 @@ def _tries(metadata: Mapping[str, Any]) -> str:
 
 def _text(value: object) -> str:
     """Somebody else's text on one line, without its last stop and without the secrets that may stand in it."""
-    text = _SIGNED_REQUEST.sub("", str(value))
+    text = _CREDENTIALS.sub(r"\1...", _ANSWER.sub("", _SIGNED_REQUEST.sub("", str(value))))
     text = _SESSION_TOKEN.sub(r"\1...", without_credentials(" ".join(text.split()))).removesuffix(".")
     text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= _SHOWN_AT_MOST else text[: _SHOWN_AT_MOST - 3] + "..."

@@ -18,11 +18,21 @@ from ansible_collections.sealed.s3.plugins.module_utils.fleet_arguments import A
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError
 
 # What of an outcome is told of each of many buckets; the policies alone would make the result twice as large.
-_TOLD = ("changed", "steps", "previous_policy", "conflicts", "encryption", "key_arn", "backup_file")
+_TOLD = (
+    "changed",
+    "steps",
+    "previous_policy",
+    "previous_encryption",
+    "conflicts",
+    "encryption",
+    "key_arn",
+    "backup_file",
+)
 _NOTHING: dict[str, Any] = {
     "changed": False,
     "steps": [],
     "previous_policy": None,
+    "previous_encryption": None,
     "conflicts": [],
     "encryption": None,
     "key_arn": None,

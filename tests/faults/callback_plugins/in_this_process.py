@@ -99,8 +99,6 @@ class CallbackModule(CallbackBase):
         handed_over = (told.get("ansible_facts") or {}).get("encrypted_s3_result")
         if handed_over:
             self._write(host=result._host.get_name(), handed_over=handed_over)
-        if result._task.resolved_action == "sealed.s3.kms_key_settings":
-            self._write(host=result._host.get_name(), settled=told)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         for host in stats.processed:

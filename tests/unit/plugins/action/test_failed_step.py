@@ -80,7 +80,10 @@ def test_the_action_is_named_and_not_the_operation() -> None:
         ("Timeout trying to wait: Waiter BucketExists failed: An error occurred (403): Forbidden",
          "Not permitted to look: s3:ListBucket is denied"),
         ("Failed: Connection was closed", "Could not look: Failed: Connection was closed. Check the network"),
-        ("", "Could not look: nothing was said. Check the network"),
+        ("", "Could not look: its module ended without a word, as where what answered is not AWS or was cut short. "),
+        ("Module failed: Unable to parse response (no element found), invalid XML received. Further retries may "
+         "succeed:\nb'<Credentials><SecretAccessKey>secret",
+         "Could not look: Module failed: Unable to parse response (no element found), invalid XML received. Check the"),
     ],
 )  # fmt: skip
 def test_what_else_the_modules_say(msg: str, expected: str) -> None:
@@ -209,8 +212,13 @@ def test_a_lost_key_that_could_not_be_disabled_is_named() -> None:
 # --- The whole run ----------------------------------------------------------------------------------------------------
 
 
-def of_run(result: dict[str, Any], *done: str, plan: dict[str, Any] | None = None) -> dict[str, Any]:
-    return told(of="run", result=result, plan=plan or FRESH, done=list(done))
+def of_run(
+    result: dict[str, Any],
+    *done: str,
+    plan: dict[str, Any] | None = None,
+    settled: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    return told(of="run", result=result, plan=plan or FRESH, done=list(done), settled=settled or {})
 
 
 def test_a_run_tells_what_was_done_and_what_was_not() -> None:
@@ -248,9 +256,17 @@ def test_keys_that_no_alias_leads_to_are_named_where_they_are_not_yet() -> None:
 
 
 def test_the_policy_of_the_key_is_not_taken_for_that_of_the_bucket() -> None:
-    result = of_run({"msg": "Run again.", "changed": True, "previous_policy": {"Id": "key"}, "steps_done": ["policy"]})
+    failed = {"failed": True, "msg": "Run again.", "changed": True, "previous_policy": {"Id": "key"}}
+    result = of_run(failed, settled=failed)
     assert result["previous_key_policy"] == {"Id": "key"}
     assert "previous_policy" not in result
+
+
+def test_the_policy_of_the_key_is_told_where_a_later_step_fails() -> None:
+    failed = {"msg": "Run again.", "previous_policy": {"Id": "bucket"}}
+    result = of_run(failed, "key_settings", settled={"changed": True, "previous_policy": {"Id": "key"}})
+    assert result["previous_key_policy"] == {"Id": "key"}
+    assert result["previous_policy"] == {"Id": "bucket"}
 
 
 def test_what_the_task_told_is_kept() -> None:

@@ -104,7 +104,8 @@ def test_each_host_has_an_outcome_of_its_own(monkeypatch: pytest.MonkeyPatch, sh
     assert "Neither encrypted_s3_key_alias" in ways["keyless"]["msg"]
     assert ways["seal"]["msg"] == "To do: merge the guard into the bucket policy."
     assert ways["fine"]["ansible_facts"]["encrypted_s3_result"] == {
-        "bucket": "fine", "key_arn": ARN, "changed": [], "previous_policy": {"x": 1}, "conflicts": [], "warnings": [],
+        "bucket": "fine", "key_arn": ARN, "changed": [], "previous_policy": {"x": 1}, "previous_encryption": None,
+        "previous_key_policy": None, "conflicts": [], "warnings": [],
         "lost_keys": [],
     }  # fmt: skip
     assert "ansible_facts" not in ways["seal"]
@@ -173,7 +174,12 @@ def test_what_was_done_with_a_key_is_in_the_result_of_its_host(monkeypatch: pyte
     read(play, Info(dict.fromkeys("ab", ("guard", "create_key"))), monkeypatch)
     assert [outcome(play, host, "keys")["left"] for host in "ab"] == [True, False]
     seal(play, Seal(lambda args: {"buckets": [sealed(entry) for entry in args["buckets"]]}))
-    done = {"steps": ["key"], "lost_keys": ["arn:lost"], "warnings": ["One was lost."]}
+    done = {
+        "steps": ["key"],
+        "lost_keys": ["arn:lost"],
+        "warnings": ["One was lost."],
+        "previous_key_policy": {"of": "key"},
+    }
     variables = {**play.task_vars, "inventory_hostname": "a", "__encrypted_s3_key_done": done}
     told = play.action(fleet_outcome.ActionModule, of="seal").run(task_vars=variables)
     result = told["ansible_facts"]["encrypted_s3_result"]
@@ -182,15 +188,18 @@ def test_what_was_done_with_a_key_is_in_the_result_of_its_host(monkeypatch: pyte
         ["arn:lost"],
         ["One was lost."],
     )
+    assert result["previous_key_policy"] == {"of": "key"}
 
 
 def test_a_key_that_is_not_ready_fails_its_host_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     play = FakePlay({"a": KEYED, "b": KEYED})
     read(play, Info(dict.fromkeys("ab", ("guard", "key_settings"))), monkeypatch)
-    told = play.action(fleet_outcome.ActionModule, of="keys", failure="Denied.").run(task_vars=play.task_vars)
+    failure = {"failure": "Denied.", "previous_key_policy": {"of": "key"}}
+    told = play.action(fleet_outcome.ActionModule, of="keys", **failure).run(task_vars=play.task_vars)
     assert not told.get("failed")
     seal(play, Seal(lambda args: {"buckets": [sealed(entry) for entry in args["buckets"]]}))
     assert outcome(play, "a", "seal")["failed"]
+    assert outcome(play, "a", "seal")["previous_key_policy"] == {"of": "key"}
     assert outcome(play, "a", "seal")["msg"] == "Denied. The bucket itself: Done: guard."
     assert outcome(play, "a", "seal")["previous_policy"] == {"old": 1}
     assert not outcome(play, "b", "seal").get("failed")
@@ -267,8 +276,8 @@ def seal(play: FakePlay, module: Seal, **args: Any) -> dict[str, Any]:
 def sealed(entry: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": entry["id"], "name": entry["name"], "changed": True, "failed": False, "steps": ["guard"],
-        "previous_policy": {"old": 1}, "warnings": [], "key_arn": ARN, "diff": {"before": "", "after": "x"},
-        "conflicts": [], "backup_file": None,
+        "previous_policy": {"old": 1}, "previous_encryption": {"algorithm": "AES256"}, "warnings": [], "key_arn": ARN,
+        "diff": {"before": "", "after": "x"}, "conflicts": [], "backup_file": None,
     }  # fmt: skip
 
 
@@ -306,7 +315,9 @@ def test_what_needs_the_guard_alone_is_sealed_at_once(monkeypatch: pytest.Monkey
     done = outcome(play, "seal", "seal")
     assert (done["changed"], done["left"], done["msg"]) == (True, False, "Done: guard.")
     assert done["diff"] == {"before": "", "after": "x"}
-    assert done["ansible_facts"]["encrypted_s3_result"]["previous_policy"] == {"old": 1}
+    result = done["ansible_facts"]["encrypted_s3_result"]
+    assert (result["previous_policy"], result["previous_encryption"]) == ({"old": 1}, {"algorithm": "AES256"})
+    assert result["previous_key_policy"] is None
     assert outcome(play, "new-key", "seal")["msg"] == "Nothing was left to do."
     failed = outcome(play, "fails", "seal")
     assert (failed["failed"], failed["msg"], failed["changed"]) == (True, "Denied.", False)

@@ -682,6 +682,7 @@ def test_many_are_sealed_with_what_each_says_for_itself(fleet: FakeAws, tmp_path
     assert [one["steps"] for one in ended["buckets"]] == [["default_encryption", "guard"]] * 3
     assert [one.get("id") for one in ended["buckets"]] == [None, "two", None]
     assert first["previous_policy"] is None
+    assert first["previous_encryption"]["algorithm"] == "AES256"
     assert same(second["previous_policy"], FOREIGN)
     assert [Path(second["backup_file"])] == list(tmp_path.iterdir())
     assert third["encryption"]["bucket_key"] is False

@@ -16,6 +16,7 @@ import boto3
 import pytest
 from botocore import exceptions as sdk
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from ansible_collections.sealed.s3.plugins.module_utils.aws import call as calls
 from ansible_collections.sealed.s3.plugins.module_utils.aws.call import call, translated
@@ -268,6 +269,19 @@ def test_a_request_that_was_signed_and_is_quoted_is_not_shown(aws: FakeAws) -> N
         error = failure(aws, Fault("SignatureDoesNotMatch", text))
         assert "It does not match" in str(error)
         assert SECRET not in str(error)
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        f"Unable to parse response (no element found), invalid XML received. Further retries may succeed:\nb'{SECRET}",
+        f"Unable to parse response: <SecretAccessKey>{SECRET}</SecretAccessKey> <SessionToken>{SECRET}",
+    ],
+)
+def test_an_answer_with_credentials_that_cannot_be_read_is_not_shown(quoted: str) -> None:
+    with pytest.raises(Unreachable, match="what answered is not AWS") as failed, translated(ASKED):
+        raise ResponseParserError(quoted)
+    assert SECRET not in "".join(traceback.format_exception(failed.value))
 
 
 # --- Answers that were cut short --------------------------------------------------------------------------------------
