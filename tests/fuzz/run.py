@@ -18,10 +18,11 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from pace import in_time
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -128,13 +129,11 @@ def one(name: str, arguments: list[str]) -> None:
 
     target = targets()[name]
 
-    def in_time(data: bytes) -> None:
-        start = time.process_time()
-        target(data)
-        taken = time.process_time() - start
-        assert taken < SECONDS_FOR_ONE, f"took {taken:.1f} s"
+    def no_longer(data: bytes) -> None:
+        with in_time(SECONDS_FOR_ONE):
+            target(data)
 
-    atheris.Setup([sys.argv[0], *arguments], in_time)
+    atheris.Setup([sys.argv[0], *arguments], no_longer)
     atheris.Fuzz()
 
 

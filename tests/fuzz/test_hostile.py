@@ -6,30 +6,19 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from pace import in_time
 from rooms import BUCKET, KEY, through_all_rooms, unprintable
 
 from ansible_collections.sealed.s3.plugins.filter.guard_policy import guard_policy
 from ansible_collections.sealed.s3.plugins.module_utils.policy import conditions, document, guard, merge, probe
 from ansible_collections.sealed.s3.plugins.module_utils.policy.errors import PolicyError, shown
 
-SECONDS = 1.0
 OBJECTS = f"arn:aws:s3:::{BUCKET}/*"
-
-
-@contextmanager
-def in_time(seconds: float = SECONDS) -> Iterator[None]:
-    """Not a second of this process's time; what others do on the machine does not count."""
-    start = time.process_time()
-    yield
-    taken = time.process_time() - start
-    assert taken < seconds, f"{taken:.1f} s"
 
 
 def deny(**elements: Any) -> dict[str, Any]:

@@ -396,11 +396,11 @@ TORTURE = "torture"
 def fuzz_long(run: Run) -> None:
     """What the short form does, for longer, and not the same each time."""
     run(program("dev", "pytest"), "-q", "tests/fuzz", env={"SEALED_S3_FUZZ_EXAMPLES": "2000"})
-    run(program("fuzz", "python"), "tests/fuzz/run.py", "--keep", "--seconds", "300", "--write")
+    run(program("fuzz", "python"), "tests/fuzz/run.py", "--keep", "--seconds", "180", "--write")
 
 
 def differential_long(run: Run) -> None:
-    run(program("dev", "pytest"), "-q", "tests/differential", env={"SEALED_S3_EXAMPLES": "20000"})
+    run(program("dev", "pytest"), "-q", "tests/differential", env={"SEALED_S3_EXAMPLES": "15000"})
 
 
 def as_s3_long(run: Run) -> None:
