@@ -91,6 +91,7 @@ _ALL = {
 }
 _KEY_POLICY = {"encrypted_s3_key_admins": ["arn:aws:iam::111122223333:role/KeyAdmins"]}
 _DIFFER_MOST = ("lost", "denied")
+_ASSUME_ROLE = "AssumeRole"
 ALL = tuple(fault.name for fault in FAULTS if fault.own != STALE)
 
 ROLE_SUBJECTS = (
@@ -155,13 +156,15 @@ class RoleTrial:
     def expected(self, subject: RoleSubject) -> Expected:
         """Run it without faults.
 
+        :returns: with its calls; where it assumes a role, with those for that alone.
         :raises SystemExit: where even that fails.
         """
         with self._account(subject) as account:
             ran = self._run(subject, [account])
             if any(host.failed for host in ran.hosts.values()):
                 raise SystemExit(f"{subject.name} fails without any fault: {ran.output}")
-            return Expected(tuple(account.gate.seen), account.wanted(account.observe()))
+            seen = (call for call in account.gate.seen if not subject.assumes or call.operation == _ASSUME_ROLE)
+            return Expected(tuple(seen), account.wanted(account.observe()))
 
     def cases(self, subject: RoleSubject, expected: Expected) -> Iterator[Aim]:
         """What amazon.aws writes with each fault, all else with those that differ most; reads where they are denied.
@@ -183,10 +186,10 @@ class RoleTrial:
 
     @staticmethod
     def _of_assuming(expected: Expected) -> Iterator[Aim]:
-        """AssumeRole with every fault that STS has, once and lasting."""
+        """Each call with every fault that STS has, once and lasting."""
         for call in dict.fromkeys(expected.calls):
             for fault in FAULTS:
-                if call.operation == "AssumeRole" and fault.name in ALL and fault.concerns(call.service):
+                if fault.name in ALL and fault.concerns(call.service):
                     yield from (Aim(fault, call, lasting) for lasting in (False, True))
 
     def attempts(self, subject: RoleSubject, aims: Sequence[Aim], expected: Expected) -> Iterator[Tried]:
