@@ -34,8 +34,6 @@ _TAG = "SealedS3Creation"
 _WRITES = ("Create", "Delete", "Disable", "Enable", "Put", "Tag", "Update")
 # Those of our own modules; the others are amazon.aws's.
 _OURS = ("EnableKeyRotation", "PutBucketEncryption", "PutBucketPolicy")
-# Of the bucket that is sealed.
-_OF_A_SEAL = ("PutBucketEncryption", "PutBucketPolicy")
 _RECAP = re.compile(r"ok=\d+ +changed=(\d+) +unreachable=0 +failed=0")
 _START_SECONDS = 120.0
 # How ansible-playbook ends: by the signal, or by itself as after Ctrl-C.
@@ -352,7 +350,7 @@ class PlaybookTrial:
             tried.problems.append(f"it ended with {run.code}")
         after = self._state(place)
         come = calm.states[calm.writes.index(call) + 1 :]
-        if after not in _may_come(call, blow, come):
+        if after not in _may_come(scene, call, blow, come):
             where = "one that it may not come to" if after in come else "none of those after a step"
             tried.problems.append(f"the state is {where}")
         interrupted = f"Interrupted by {blow.number.name} "
@@ -450,15 +448,15 @@ class PlaybookTrial:
         return {key["KeyId"] for page in pages for key in page["Keys"]}
 
 
-def _may_come(call: Call, blow: Blow, come: Sequence[Any]) -> Sequence[Any]:
+def _may_come(scene: Scene, call: Call, blow: Blow, come: Sequence[Any]) -> Sequence[Any]:
     """The states that may be there after a blow.
 
     :param come: those after the call that is held, and after each that follows it when no signal strikes.
     """
     if blow.whom == EVERYTHING:
         return come[:1]
-    if call.operation in _OF_A_SEAL:
-        # The role seals many buckets at a time: one that was begun is finished.
+    if not scene.fresh:
+        # What is there is sealed by the module for many: one that was begun is finished.
         return come[-1:]
     if blow.whom == MODULE:
         # The role lives on. It makes another key, and disables the first.
