@@ -221,8 +221,8 @@ def test_any_mapping_as_options(options: dict[str, Any], of_key: dict[str, Any] 
     try:
         given_options = {"bucket": bucket, **options, **({} if of_key is None else {"key_settings": of_key})}
         checked = ArgumentSpecValidator(OPTIONS).validate(given_options)
-    except (RecursionError, ValueError):
-        # Ansible's own trouble with a number of 5,000 digits.
+    except (OverflowError, RecursionError, ValueError):
+        # Ansible's own trouble with a number of 5,000 digits, and with infinity.
         return
     if checked.error_messages:
         return
