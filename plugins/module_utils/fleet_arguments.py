@@ -238,7 +238,11 @@ def _validated(given: Mapping[str, Any], validator: ArgumentSpecValidator) -> tu
     nested = [name for name, spec in validator.argument_spec.items() if "options" in spec]
     # Ansible's validator does not survive a list of something else than mappings there.
     odd = [name for name in nested if name in given and not isinstance(given[name], (Mapping, str))]
-    found = validator.validate({name: value for name, value in given.items() if name not in odd})
+    try:
+        found = validator.validate({name: value for name, value in given.items() if name not in odd})
+    except (ArithmeticError, ValueError) as error:
+        # Nor infinity, or a number of 5,000 digits, where an int is asked for.
+        return {}, [f"an option is not what it is to be: {one_line(error)}"]
     parameters: dict[str, Any] = found.validated_parameters
     # The messages quote what was given.
     wrong = [one_line(message) for message in found.error_messages]

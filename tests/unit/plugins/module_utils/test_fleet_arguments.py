@@ -160,6 +160,7 @@ def test_what_one_bucket_says_stays_with_it() -> None:
         ({"name": "a", "key_settings": 1}, "a: key_settings is no mapping."),
         ({"name": "a", "key_settings": {"colour": "red"}}, "key_settings.colour. Supported parameters include"),
         ({"name": "a", "key_settings": {"rotation": "perhaps"}}, "'perhaps' is not a valid boolean"),
+        ({"name": "a", "key_settings": {"rotation_period_in_days": "Infinity"}}, "a: an option is not what"),
     ],
 )
 def test_what_cannot_be_asked_is_told_for_that_bucket_alone(bucket: Any, said: str) -> None:
