@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import signal
 import socket
 import struct
@@ -31,6 +30,7 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "molecule" / "shared"))
 
+import groups
 from environments import program
 from kinds import CUT, LOST, SLOW, STALE, Fault
 from localstack import free_port
@@ -137,8 +137,7 @@ class Microburst:
 
     def _stop(self) -> None:
         # It keeps nothing, and asked to end it takes seconds.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        groups.send(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def inject(self, fault: Fault) -> None:

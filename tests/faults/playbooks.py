@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import groups
 import yaml
 from environments import ROOT
 from stage import SECRETS
@@ -122,7 +123,7 @@ def output_of(command: Sequence[str], environment: Mapping[str, str], folder: Pa
             output, _none = process.communicate()
         except BaseException:
             # The forks of Ansible, too.
-            os.killpg(process.pid, signal.SIGKILL)
+            groups.send(process.pid, signal.SIGKILL)
             raise
         return process.returncode, output
 

@@ -15,7 +15,8 @@ from typing import Any
 from accounts import Account
 from gate import Aim, Gate, Microbursts
 from kinds import BY_NAME, FAULTS, SLOW, STALE
-from trial import DONE, NOTHING, PART, SENTENCES, UNKNOWN, Expected, Tried, encryption_as_told
+from stage import encryption_as_told
+from trial import DONE, NOTHING, PART, SENTENCES, UNKNOWN, Expected, Tried
 
 from ansible_collections.sealed.s3.tests.unit import service_authorization
 from playbooks import ENCRYPT, HostRan, Ran, run, secrets_in

@@ -206,6 +206,18 @@ def foreign_in(observed: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def encryption_as_told(observed: Mapping[str, Any]) -> dict[str, Any]:
+    """The default encryption of a bucket, as modules tell it."""
+    (rule,) = observed["encryption"]["Rules"]
+    default = rule["ApplyServerSideEncryptionByDefault"]
+    return {
+        "algorithm": default["SSEAlgorithm"],
+        "key_arn": default.get("KMSMasterKeyID"),
+        "bucket_key": rule.get("BucketKeyEnabled", False),
+        "blocked_encryption_types": rule.get("BlockedEncryptionTypes", {}).get("EncryptionType"),
+    }
+
+
 def given_to_a_module(endpoint: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """All that a module is given."""
     return {

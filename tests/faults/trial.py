@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from gate import Aim, Call, Gate
 from kinds import FAULTS, SLOW, STALE
-from stage import IMPATIENT, SECRETS, Modules, Ran, Stage, Target, foreign_in
+from stage import IMPATIENT, SECRETS, Modules, Ran, Stage, Target, encryption_as_told, foreign_in
 from subjects import Subject
 
 # What came of a run.
@@ -147,10 +147,10 @@ class Trial(OneByOne[Subject]):
             tried.came = DONE
             if target.without_names(after) != expected.wanted:
                 problems.append("it says that it is done, and what is there is not what was wanted")
-            problems += of_changes(ran.result, before, after)
         else:
             tried.came = _came_of(ran, before != after)
             problems += of_failure(ran.msg, target, changed=before != after)
+        if not ran.crashed:
             problems += of_changes(ran.result, before, after)
 
         self.gate.set(None)
@@ -214,18 +214,6 @@ def of_changes(told: Mapping[str, Any], before: Mapping[str, Any], after: Mappin
     was = encryption_as_told(before)
     if was != encryption_as_told(after) and told.get("previous_encryption", _UNTOLD) != was:
         yield "default encryption was changed, and previous_encryption is not what was there before"
-
-
-def encryption_as_told(observed: Mapping[str, Any]) -> dict[str, Any]:
-    """The default encryption of a bucket."""
-    (rule,) = observed["encryption"]["Rules"]
-    default = rule["ApplyServerSideEncryptionByDefault"]
-    return {
-        "algorithm": default["SSEAlgorithm"],
-        "key_arn": default.get("KMSMasterKeyID"),
-        "bucket_key": rule.get("BucketKeyEnabled", False),
-        "blocked_encryption_types": rule.get("BlockedEncryptionTypes", {}).get("EncryptionType"),
-    }
 
 
 def secrets(ran: Ran) -> list[str]:

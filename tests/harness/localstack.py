@@ -31,6 +31,7 @@ import urllib.request
 from pathlib import Path
 from types import FrameType
 
+import groups
 from environments import ROOT, folder, program
 
 REGION = "us-east-1"
@@ -217,8 +218,7 @@ class LocalStack:
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
+        groups.send(self._process.pid, number)
 
 
 def free_port() -> int:

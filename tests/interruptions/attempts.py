@@ -19,7 +19,7 @@ from typing import Any
 from gate import Call
 from holding import ARRIVED, CARRIED_OUT, Holding
 from processes import PATIENCE, Ended, Processes, Running
-from stage import SECRETS, Stage, Target, foreign_in
+from stage import SECRETS, Stage, Target, encryption_as_told, foreign_in
 from subjects import Subject
 
 # What came of it.
@@ -351,24 +351,12 @@ def _of_previous(
             yield f"previous_policy is there, and the {policy} was not read"
     elif "previous_policy" not in told or told["previous_policy"] != before[policy]:
         yield f"previous_policy is not the {policy} of before: {told.get('previous_policy', 'not there')}"
-    found = _in_short(before["encryption"])
+    found = encryption_as_told(before)
     if "previous_encryption" in told and told["previous_encryption"] != found:
         yield f"previous_encryption is {told['previous_encryption']}, and there was {found}"
     perhaps_set = strike.call.operation == "PutBucketEncryption" or before["encryption"] != after["encryption"]
     if perhaps_set and "previous_encryption" not in told:
         yield "the default encryption was changed, or perhaps, and previous_encryption is not there"
-
-
-def _in_short(encryption: Mapping[str, Any]) -> dict[str, Any]:
-    """A default encryption as our modules tell of it."""
-    (rule,) = encryption["Rules"]
-    default, blocked = rule["ApplyServerSideEncryptionByDefault"], rule.get("BlockedEncryptionTypes")
-    return {
-        "algorithm": default["SSEAlgorithm"],
-        "key_arn": default.get("KMSMasterKeyID"),
-        "bucket_key": rule.get("BucketKeyEnabled", False),
-        "blocked_encryption_types": blocked and blocked["EncryptionType"],
-    }
 
 
 def _of_what_came(strike: Strike, came: str, undisturbed: Undisturbed) -> Iterator[str]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import groups
 from stage import given_to_a_module
 
 # No answer of a call that is held is too late.
@@ -128,11 +129,7 @@ class Running:
 
     def leaves_something_behind(self) -> bool:
         """Whether something of its process group has lived on. It is killed."""
-        try:
-            os.killpg(self._id, signal.SIGKILL)
-        except ProcessLookupError:
-            return False
-        return True
+        return groups.send(self._id, signal.SIGKILL)
 
     def ended(self) -> Ended:
         """How it ended. One that does not end is killed."""

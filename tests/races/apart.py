@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
-import os
 import select
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import groups
 from rounds import MERGED_AGAIN
 from stage import Clock, Modules
 
@@ -58,7 +58,7 @@ class Apart:
         return self
 
     def __exit__(self, *_failure: object) -> None:
-        self._kill()
+        groups.send(self._process.pid, signal.SIGKILL)
         # Nothing is asked of it any more, and nothing of its group holds its output open.
         self._process.communicate()
 
@@ -66,7 +66,7 @@ class Apart:
         """Wait until it has loaded all. One that is not ready in time is killed; :meth:`ended` tells so."""
         assert self._process.stdout is not None
         if not select.select([self._process.stdout], [], [], _READY_WITHIN)[0]:
-            self._kill()
+            groups.send(self._process.pid, signal.SIGKILL)
         self._process.stdout.readline()
 
     def begin(self) -> None:
@@ -82,9 +82,9 @@ class Apart:
         try:
             out, err = self._process.communicate(timeout=_ENDS_WITHIN)
         except subprocess.TimeoutExpired:
-            self._kill()
+            groups.send(self._process.pid, signal.SIGKILL)
             return Ended(crashed=f"nothing: it was killed after {_ENDS_WITHIN:.0f} s")
-        if self._kill():
+        if groups.send(self._process.pid, signal.SIGKILL):
             return Ended(crashed="a process that it left behind")
         try:
             told = json.loads(out)
@@ -93,14 +93,6 @@ class Apart:
         if told is None or self._process.returncode:
             return Ended(crashed=f"the exit code {self._process.returncode}, and said {out!r} and {err!r}")
         return Ended(told["msg"], told["told"], told["crashed"], told["interfered"])
-
-    def _kill(self) -> bool:
-        """Kill its process group; whether there was something of it."""
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return False
-        return True
 
 
 class _TrueClock(Clock):
