@@ -225,15 +225,17 @@ class _Writing:
             tries, waited = tries + 1, waited + wait
             # What others have written since may not be shown yet.
             self._read_back(None)
-            if self._sent:
-                wanted = self._again()
-                if not wanted.merge.changed:
-                    return wanted, None
-            if not self._came:
-                # Nothing of ours is in what is there now: that is what will have been there before.
-                wanted = self._begin()
-                if not wanted.merge.changed:
-                    return wanted, None
+            wanted = self._anew()
+            if not wanted.merge.changed:
+                return wanted, None
+
+    def _anew(self) -> Plan:
+        """Plan on what is there now, and keep that where nothing of ours is in it: it will have been there before."""
+        if self._sent:
+            wanted = self._again()
+            if self._came or not wanted.merge.changed:
+                return wanted
+        return self._begin()
 
     def _again(self) -> Plan:
         """Plan once more, on what others have written."""
