@@ -233,7 +233,7 @@ from ansible.template import trust_as_template
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import HAS_BOTO3
 
-from ansible_collections.sealed.s3.plugins.module_utils import arguments
+from ansible_collections.sealed.s3.plugins.module_utils import arguments, fleet_arguments
 from ansible_collections.sealed.s3.plugins.module_utils.aws import fleet, survey
 from ansible_collections.sealed.s3.plugins.module_utils.aws.bucket import Bucket
 from ansible_collections.sealed.s3.plugins.module_utils.aws.errors import AwsError
@@ -519,10 +519,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _intent(self) -> dict[str, Any]:
         """What the buckets are held against, as parameters of sse_kms_info."""
-        checked = ArgumentSpecValidator(arguments.INTENT_ARGUMENTS).validate(dict(self._option("intent")))
-        if checked.error_messages:
-            raise AnsibleParserError(f"intent: {'. '.join(checked.error_messages)}.")
-        return dict(checked.validated_parameters)
+        validator = ArgumentSpecValidator(arguments.INTENT_ARGUMENTS)
+        parameters, wrong = fleet_arguments.validated(self._option("intent"), validator)
+        if wrong:
+            raise AnsibleParserError(f"intent: {'. '.join(wrong)}.")
+        return parameters
 
     # --- what Ansible gets ---
 

@@ -205,7 +205,7 @@ def _asked(
     name, connection, region, identity = (_text(given.get(part)) or "" for part in _WHICH)
     more = {key: value for key, value in given.items() if key not in _WHICH}
     wanted = {key: value for key, value in more.items() if key in own and value is not None}
-    checked, wrong = _validated({**base, **wanted}, validator)
+    checked, wrong = validated({**base, **wanted}, validator)
     wrong = [*(f"{part} is no text" for part in _WHICH if _text(given.get(part)) is None), *wrong]
     unknown = sorted(str(key) for key in more if key not in own)
     problem = None
@@ -233,8 +233,8 @@ def _text(value: Any) -> str | None:
     return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
 
 
-def _validated(given: Mapping[str, Any], validator: ArgumentSpecValidator) -> tuple[dict[str, Any], list[str]]:
-    """Options as Ansible converts them, and what is wrong with them."""
+def validated(given: Mapping[str, Any], validator: ArgumentSpecValidator) -> tuple[dict[str, Any], list[str]]:
+    """Options as Ansible converts them, and what is wrong with them; also of those that its validator does not survive."""
     nested = [name for name, spec in validator.argument_spec.items() if "options" in spec]
     # Ansible's validator does not survive a list of something else than mappings there.
     odd = [name for name in nested if name in given and not isinstance(given[name], (Mapping, str))]

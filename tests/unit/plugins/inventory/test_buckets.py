@@ -404,9 +404,17 @@ def test_the_intent_is_what_they_are_held_against(inventory: Bench) -> None:
     assert inventory.aws.calls.count("GetBucketVersioning") == 1
 
 
-def test_a_wrong_intent_is_told_before_any_call(inventory: Bench) -> None:
-    with pytest.raises(AnsibleParserError, match=r"^intent: .*enforcement must be one of"):
-        inventory(posture=True, intent={"enforcement": "all", "key": "alias/uploads"})
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"enforcement": "all"}, r"^intent: .*enforcement must be one of"),
+        ({"key_settings": [1]}, r"^intent: key_settings is no mapping\.$"),
+        ({"key_settings": {"rotation_period_in_days": "Infinity"}}, r"^intent: an option is not what it is to be: "),
+    ],
+)
+def test_a_wrong_intent_is_told_before_any_call(inventory: Bench, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(AnsibleParserError, match=said):
+        inventory(posture=True, intent={**wrong, "key": "alias/uploads"})
     assert inventory.aws.calls == []
 
 
