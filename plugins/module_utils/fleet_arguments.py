@@ -234,7 +234,7 @@ def _text(value: Any) -> str | None:
 
 
 def validated(given: Mapping[str, Any], validator: ArgumentSpecValidator) -> tuple[dict[str, Any], list[str]]:
-    """Options as Ansible converts them, and what is wrong with them; also of those that its validator does not survive."""
+    """Options as Ansible converts them, and what is wrong with them, also where its validator does not survive them."""
     nested = [name for name, spec in validator.argument_spec.items() if "options" in spec]
     # Ansible's validator does not survive a list of something else than mappings there.
     odd = [name for name in nested if name in given and not isinstance(given[name], (Mapping, str))]
