@@ -58,6 +58,7 @@ def test_a_group_or_a_name_chooses() -> None:
     assert {one.name for one in checks.chosen(["sanity", "mypy"])} == {
         "mypy",
         *(f"sanity-{core}" for core in checks.CORES),
+        *(f"pylint-{core}" for core in checks.CORES[:-1]),
     }
     assert checks.chosen([]) == sorted(checks.CHECKS, key=lambda one: -one.seconds)
     assert checks.chosen(["torture"]) == sorted(checks.LONG_CHECKS, key=lambda one: -one.seconds)
