@@ -12,7 +12,6 @@ skips what it was to do and calls that a success.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import re
 import shutil
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import IO
 
 import environments
+import groups
 from environments import COLLECTIONS, ROOT, program
 from localstack import KEY_ID_MODELS, stop_on_signals
 
@@ -487,8 +487,7 @@ def chosen(names: Sequence[str]) -> list[Check]:
 def stop_running() -> None:
     """Ask the commands that run now to end; each stops what it has started."""
     for group in tuple(RUNNING):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGTERM)
+        groups.send(group, signal.SIGTERM)
 
 
 def report(outcomes: Iterable[Future[Outcome]]) -> list[Outcome]:

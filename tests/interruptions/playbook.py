@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.exceptions
+import groups
 from environments import ROOT
 from gate import Call
 from holding import CARRIED_OUT, Holding
@@ -212,8 +213,7 @@ class PlaybookRun:
             return self._send([one for one in self.living() if self._is_module(one)], blow.number)
         # To one that has ended and is not waited for a signal can be sent, too.
         lives = any(self._is_in_group(one) for one in self.living())
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, blow.number)
+        groups.send(self._process.pid, blow.number)
         return lives
 
     def kill(self) -> bool:
